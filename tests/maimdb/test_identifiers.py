@@ -3,11 +3,12 @@
 import pickle
 import uuid
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from maimdb.core.identifiers import quick_uuid
 
 
+@settings(deadline=None)
 @given(st.uuids())
 def test_a_quick_uuid_is_the_same_in_every_respect(expected):
     made = quick_uuid(expected.hex)
