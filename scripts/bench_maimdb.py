@@ -106,12 +106,12 @@ class Bench:
         self.contestants: list[Contestant] = []
         self._numbers = 0
         for kind in EVERYONE:
+            if place.engine not in kind.engines:
+                continue
             try:
                 self.contestants.append(kind(place))
             except ModuleNotFoundError as exc:
                 self.missing[kind.name] = f"not installed ({exc.name})"
-            except NotImplementedError:
-                continue
         self.raw: Any = self.contestants[0]
 
     def close(self) -> None:

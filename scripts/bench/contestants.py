@@ -44,6 +44,8 @@ class Contestant:
     """A way to the table. An operation that it lacks is no attribute of it."""
 
     name: ClassVar[str]
+    engines: ClassVar[tuple[str, ...]] = ("sqlite", "postgresql")
+    """The engines that it is a way to."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -162,12 +164,8 @@ class RawValues(Raw):
     """The PostgreSQL driver's other way to insert many rows."""
 
     name = "raw driver, no COPY"
+    engines = ("postgresql",)
     get = page = insert = update = save = None  # type: ignore[assignment]
-
-    def __init__(self, place: Place) -> None:
-        if place.engine == "sqlite":
-            raise NotImplementedError
-        super().__init__(place)
 
     def bulk(self, tenant: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write many new rows by `execute_values`."""

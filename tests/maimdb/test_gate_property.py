@@ -1,5 +1,6 @@
 """Random query trees and writes, under random scopes, against a model of plain Python."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -87,12 +88,12 @@ def opened(scope: str | None) -> AbstractContextManager[Any]:
 # Query trees. Each builds a SELECT of the columns k and v, and tells what it must return.
 
 
-class Tree:
-    def build(self) -> Any:
-        raise NotImplementedError
+class Tree(ABC):
+    @abstractmethod
+    def build(self) -> Any: ...
 
-    def rows(self, reference: Reference, scope: str | None) -> list[Pair]:
-        raise NotImplementedError
+    @abstractmethod
+    def rows(self, reference: Reference, scope: str | None) -> list[Pair]: ...
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The pool by itself, on connections that are only numbers, and what it does to sessions of real servers."""
 
+import gc
 import itertools
 import threading
 import time
@@ -203,8 +204,12 @@ def test_parked_connection_goes_to_a_waiter_and_its_thread_learns_it(shareable):
     with thread(pool.acquire) as other:
         taken = other.result(PATIENCE)
     assert not mine.claim()
-    # One that cannot be shared stays open for the thread that reads from it still.
+    # One that cannot be shared stays open for the thread that reads from it still, until that lets go of it.
     assert (shareable, not shareable) == (taken.connection == mine.connection, mine.orphan)
+    assert {mine.connection, taken.connection} == phone.open
+    del mine
+    gc.collect()
+    assert {taken.connection} == phone.open
 
 
 def test_connection_in_use_is_never_taken():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -52,7 +53,17 @@ class PoolStatus:
 class Lease(Generic[C]):
     """A connection lent to a thread. Only that thread calls `claim` and `park`."""
 
-    __slots__ = ("_token", "broken", "connection", "dirty", "held", "implicit", "orphan", "owner")
+    __slots__ = (
+        "__weakref__",
+        "_token",
+        "broken",
+        "connection",
+        "dirty",
+        "held",
+        "implicit",
+        "orphan",
+        "owner",
+    )
 
     def __init__(self, connection: C) -> None:
         self.connection = connection
@@ -168,10 +179,6 @@ class Pool(Generic[C]):
                 return
         self._discard(lease)
 
-    def hang_up(self, lease: Lease[C]) -> None:
-        """Close the connection of a lease whose slot went to another thread."""
-        self._driver.hang_up(lease.connection)
-
     def nudge(self) -> None:
         """Tell the first waiter that a connection was parked."""
         with self._lock:
@@ -285,7 +292,7 @@ class Pool(Generic[C]):
         """Bring back the connections of dead threads and, if the pool is full, a parked one; False: none."""
         found = self._reclaimable()
         for lease in found:
-            if lease.orphan:  # its thread hangs it up; the slot is what is won
+            if lease.orphan:  # hung up when its thread lets go of it; the slot is what is won
                 self._free_slot()
             else:
                 self.release(lease)
@@ -299,6 +306,8 @@ class Pool(Generic[C]):
                 for lease in self._leases:
                     if lease.owner.is_alive() and lease.steal():
                         lease.orphan = not self._driver.shareable and not self._closed.is_set()
+                        if lease.orphan:  # its thread learns it at its next statement, or dies before
+                            weakref.finalize(lease, self._driver.hang_up, lease.connection).atexit = False
                         found.append(lease)
                         if not parked:
                             break

@@ -9,6 +9,7 @@ import random
 import select
 import time
 import weakref
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -86,22 +87,25 @@ class Engine(GateMixin, PoolMixin):
             self._set_server_version(connection)  # type: ignore[attr-defined]
         return connection
 
+    @abstractmethod
     def _connect_within(self, timeout: float) -> Any:
-        raise NotImplementedError
+        """Open a connection and set up its session; raises the driver's errors."""
 
+    @abstractmethod
     def _explained(self, exc: Exception) -> Exception:
         """Return the error that says why a connection could not be opened."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_alive(self, connection: Any, idle: float) -> bool:
-        raise NotImplementedError
+        """Whether a connection that lay idle for so many seconds still works."""
 
+    @abstractmethod
     def _reset(self, connection: Any, dirty: bool) -> bool:  # noqa: FBT001 - the pool's signature
-        raise NotImplementedError
+        """End the transaction and, if dirty, what was changed of the session; False: it is spent."""
 
+    @abstractmethod
     def _duplicate(self, exc: peewee.IntegrityError) -> str | None:
         """Return the constraint of a duplicate key; None: it is another error."""
-        raise NotImplementedError
 
     def _error(self, kind: type[errors.DatabaseError], what: str, exc: Exception) -> errors.DatabaseError:
         reason = self.config.masked(one_line(exc))

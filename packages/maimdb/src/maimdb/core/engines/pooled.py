@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import peewee
@@ -59,22 +60,22 @@ class State(threading.local):
 _PLAIN = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH ", "(SELEC", "SAVEPO", "RELEAS", "ROLLBA"})
 
 
-class PoolMixin(peewee.Database):
+class PoolMixin(peewee.Database, ABC):
     """A Peewee database whose connections come from a `Pool`, and whose driver errors pass one seam."""
 
     pool: Pool[Any]
 
+    @abstractmethod
     def _is_lost(self, exc: peewee.PeeweeException, connection: Any) -> bool:
         """Whether the error means that the connection is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _changes_session(self, sql: str) -> bool:
         """Whether a statement that reads or writes rows also changes the session, through a function."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _wrapped(self, exc: peewee.PeeweeException, *, lost: bool) -> Exception:
         """Return the error to raise for a driver's, or the same."""
-        raise NotImplementedError
 
     def _attach(self, pool: Pool[Any]) -> None:
         self._state = State()
@@ -226,8 +227,6 @@ class PoolMixin(peewee.Database):
         if lease.claim():
             return True
         state.drop()
-        if lease.orphan:
-            self.pool.hang_up(lease)
         return False
 
     def _lease(self) -> Lease[Any]:
