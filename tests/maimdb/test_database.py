@@ -264,18 +264,19 @@ def test_silent_server_is_given_up_in_time(scheme, silent_port):
 
 
 @pytest.mark.backend("postgresql", "mysql")
-def test_slow_dial_does_not_stall_those_who_have_a_connection(sql_url, silent_port):
+def test_slow_dial_does_not_stall_those_who_have_a_connection(sql_url):
     database = opened(sql_url, max_connections=2)
     database.connect()
-    params = database.connect_params | {"port": silent_port, "connect_timeout": 2}
-    database.connect_params = params
-    with ThreadPoolExecutor(1) as threads:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as threads:
+        database.connect_params = database.connect_params | {"port": silent.getsockname()[1]}
         dialling = threads.submit(database.connect)
         while database.pool.status().in_use < 2:
+            assert not dialling.done()
             time.sleep(0.001)
         for _ in range(50):
             assert ask(database, "SELECT 1") == 1
         assert not dialling.done()
+        silent.close()
         assert isinstance(dialling.exception(PATIENCE), DatabaseUnavailableError)
     assert "does not answer" in database.status().last_error
     database.close_all()

@@ -3,6 +3,7 @@ import logging
 import sqlite3
 import uuid
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -146,9 +147,9 @@ def test_wrong_password_and_unknown_database_always_raise(server, url, monkeypat
 
 
 @pytest.mark.usefixtures("configured")
-def test_no_fallback_in_mid_run(server, monkeypatch):
-    monkeypatch.setenv("DB_CONNECTION_TIMEOUT", "0.5")
+def test_no_fallback_in_mid_run(server):
     database = init_database()
+    database.config = replace(database.config, connection_timeout=0.5)  # how long a unit is tried
     database.execute_sql("SELECT 1")
     server.stop()
     with pytest.raises(ConnectionLostError):

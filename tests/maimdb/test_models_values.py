@@ -38,7 +38,14 @@ def database(sql_url: str) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("text", "position"),
-    [('{"a": 1,}', 8), ("{", 1), ("nonsense", 0), ('{"a": NaN}', None), ("[1, Infinity]", None), ("\x00", 0)],
+    [
+        ('{"a": 1, 2}', 9),
+        ("{", 1),
+        ("nonsense", 0),
+        ('{"a": NaN}', None),
+        ("[1, Infinity]", None),
+        ("\x00", 0),
+    ],
 )
 def test_broken_json_is_refused_with_field_and_position(database, text, position):
     with pytest.raises(ValidationError, match="tenants.tenant_config holds") as refused:
