@@ -1,186 +1,254 @@
-"""What the sample data is drawn from: the tables of shares, the distributions and the calendar.
+"""Draws of the digital bank that the vocabulary has no word for.
 
-Days are those of Jakarta, instants are in UTC.
+They know nothing of the bank: rows that follow one another in time, a row for each item of an array, the
+newest rows below a document, and a log of what happened to other documents.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from random import Random
-from typing import Any, Self
+from typing import Any, Literal
 
-from faker import Faker
+import numpy as np
+from mimiod.seeding import Draw
+from mimiod.seeding.frames import Frame, Place
+from mimiod.seeding.nested import Arrays, Documents, Parted
+from mimiod.seeding.values import Booleans, Column, Constant, Identifiers, Integers
 
-DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
-JAKARTA = timezone(timedelta(hours=7))
-HOURS = (1, 1, 0, 0, 1, 2, 4, 6, 8, 10, 11, 11, 12, 10, 9, 9, 9, 10, 11, 13, 13, 10, 6, 3)
-"How busy each hour of a day in Jakarta is."
+HOUR = 3_600_000
+"Milliseconds of an hour."
 
-CITIES = {  # code in a national id: (weight, city, province, start of the postcode)
-    "3174": (22, "Jakarta Selatan", "DKI Jakarta", "12"),
-    "3578": (14, "Surabaya", "Jawa Timur", "60"),
-    "3275": (12, "Bekasi", "Jawa Barat", "17"),
-    "3273": (12, "Bandung", "Jawa Barat", "40"),
-    "1271": (10, "Medan", "Sumatera Utara", "20"),
-    "3671": (9, "Tangerang", "Banten", "15"),
-    "3374": (7, "Semarang", "Jawa Tengah", "50"),
-    "7371": (6, "Makassar", "Sulawesi Selatan", "90"),
-    "1671": (5, "Palembang", "Sumatera Selatan", "30"),
-    "5171": (3, "Denpasar", "Bali", "80"),
-}
-OWN_BUSINESS = ("laundry owner", "street-food seller", "kiosk owner", "tailor", "mechanic", "online seller")
-EMPLOYED = ("driver", "shop assistant", "factory worker", "security guard", "nurse", "office clerk")
-PURPOSES = {"stock": 34, "equipment": 22, "school fees": 14, "medical bills": 12, "repairs": 10, "phone": 8}
-APPLICATION_CHANNELS = {"android_app": 78, "ios_app": 12, "agent": 7, "partner": 3}
-PAYMENT_CHANNELS = {"virtual_account": 42, "e_wallet": 33, "convenience_store": 17, "direct_debit": 8}
-PROVIDERS = {
-    "virtual_account": ("BCA", "BRI", "BNI", "Mandiri"),
-    "e_wallet": ("GoPay", "OVO", "DANA"),
-    "convenience_store": ("Alfamart", "Indomaret"),
-    "direct_debit": ("BRI", "Mandiri"),
-}
-ARRIVES_AFTER = {  # seconds from the payment to its event
-    "virtual_account": (5, 120),
-    "e_wallet": (1, 20),
-    "convenience_store": (600, 21_600),
-    "direct_debit": (3_600, 43_200),
-}
-PAYOUTS = ("bank account BCA", "bank account BRI", "bank account Mandiri", "e-wallet DANA", "e-wallet GoPay")
-AMOUNTS = (1_600_000, 24_000_000, 100_000)
-"Least, most and step of what is lent: 100 to 1,500 US dollars."
-FREQUENCIES = {"weekly": 35, "biweekly": 30, "monthly": 35}
-INSTALMENTS = {"weekly": (4, 8, 10, 12, 16, 20), "biweekly": (4, 6, 8, 10, 12), "monthly": (4, 6, 9, 12)}
-PERIOD_DAYS = {"weekly": 7, "biweekly": 14, "monthly": 30}
-CONTACT_CHANNELS = {"whatsapp": 45, "call": 38, "sms": 12, "visit": 5}
-CONTACT_OUTCOMES = {"no_answer": 45, "reached": 22, "promise_to_pay": 20, "refused": 8, "wrong_number": 5}
 
-OLD = date(2020, 1, 1)
-ALTERNATIVE_DATA: dict[str, tuple[float, date, Callable[[Random, float], dict[str, Any]]]] = {
-    # kind: (share of the customers, day since which it is collected, what is seen of an ability to repay)
-    "device": (1.0, OLD, lambda rng, _: {
-        "os": pick(rng, {"Android": 88, "iOS": 12}), "os_version": rng.randint(10, 17),
-    }),
-    "usage": (0.95, OLD, lambda rng, able: {
-        "sessions_per_week": rng.randint(1, 30), "night_share": share(rng.gauss(0.25 - 0.05 * able, 0.1)),
-    }),
-    "e_wallet": (0.75, OLD, lambda rng, able: {
-        "provider": rng.choice(PROVIDERS["e_wallet"]),
-        "turnover_30d": round(rng.lognormvariate(14.2 + 0.3 * able, 0.6)),
-    }),
-    "location": (0.7, OLD, lambda rng, able: {
-        "same_home_months": max(0, round(rng.gauss(30 + 9 * able, 15))),
-    }),
-    "social": (0.6, OLD, lambda rng, able: {"profiles": [
-        {"network": network, "age_months": max(1, round(rng.gauss(60 + 12 * able, 25)))}
-        for network in rng.sample(("facebook", "instagram", "tiktok", "linkedin"), rng.randint(1, 3))
-    ]}),
-    "utilities": (0.5, date(2024, 7, 1), lambda rng, able: {
-        "bill": rng.choice(("electricity", "water")),
-        "on_time_share": share(rng.gauss(0.8 + 0.08 * able, 0.1)),
-    }),
-    "marketplace": (0.4, date(2025, 1, 1), lambda rng, _: {
-        "orders_90d": rng.randint(1, 300), "rating": rng.randint(35, 50) / 10,
-    }),
-    "telco": (0.55, date(2025, 6, 1), lambda rng, _: {
-        "operator": rng.choice(("Telkomsel", "Indosat", "XL")), "top_ups_90d": rng.randint(0, 25),
-    }),
-}  # fmt: skip
+def now(at: Place) -> int:
+    """Return the reference time in milliseconds since 1970."""
+    return round(at.plan.reference_time.timestamp() * 1_000)
 
 
 @dataclass(frozen=True)
-class Pools:
-    """Names and addresses, made by Faker once."""
+class Happened(Draw):
+    """Whether a moment lies `hours` or more before the reference time; one that is null does not."""
 
-    women: list[str]
-    men: list[str]
-    families: list[str]
-    streets: list[str]
-    companies: list[str]
-    underwriters: list[dict[str, str]]
-    collectors: list[dict[str, str]]
+    path: str
+    hours: float = 0
 
-    @classmethod
-    def filled_by(cls, fake: Faker) -> Self:
-        """Draw from a Faker all that any number of customers needs."""
+    def column(self, at: Place) -> Column:
+        """Return true or false for each row."""
+        moments, there = at.get(self.path).known()
+        return Booleans(there & (moments <= now(at) - round(self.hours * HOUR)))
 
-        def staff(prefix: str, number: int) -> list[dict[str, str]]:
-            names = [f"{fake.first_name()} {fake.last_name()}" for _ in range(number)]
-            return [{"id": f"{prefix}-{each:02}", "name": name} for each, name in enumerate(names, 1)]
 
-        return cls(
-            women=[fake.first_name_female() for _ in range(300)],
-            men=[fake.first_name_male() for _ in range(300)],
-            families=[fake.last_name() for _ in range(200)],
-            streets=[fake.street_address() for _ in range(500)],
-            companies=[fake.company() for _ in range(200)],
-            underwriters=staff("UW", 12),
-            collectors=staff("CL", 10),
+@dataclass(frozen=True)
+class Earlier(Draw):
+    """The sum, or the largest, of a field over the rows before this one; 0 for the first.
+
+    The rows before are those of the same parent, or the items before in the same array. The field has to
+    be a whole number or a moment.
+    """
+
+    path: str
+    how: Literal["sum", "max"]
+
+    def column(self, at: Place) -> Column:
+        """Return the numbers."""
+        above, index = at.frame.parents()
+        ordinal = at.frame.ordinal()
+        sizes = np.zeros(len(above), np.int64)
+        np.maximum.at(sizes, index, ordinal + 1)
+        owners = np.repeat(np.arange(len(above)), sizes)
+        position = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        frame = at.frame
+        if not (np.array_equal(owners, index) and np.array_equal(position, ordinal)):
+            # Some of the rows before are not among these: make them.
+            most = at.plan.declared(frame.scope.collection).most
+            rows = above.rows[owners] * np.uint64(most) + position.astype(np.uint64)
+            frame = Frame(frame.scope, rows, (above, owners), position)
+        table = np.zeros((len(above), int(sizes.max(initial=0)) + 1), np.int64)
+        table[owners, position + 1] = frame.column(self.path).numbers()
+        through = np.cumsum(table, axis=1) if self.how == "sum" else np.maximum.accumulate(table, axis=1)
+        return Integers(through[index, ordinal])
+
+
+@dataclass(frozen=True)
+class Until(Draw):
+    """How many rows a parent has if the last is the one whose moment is the last before the reference time.
+
+    Moments have to ascend with the rows.
+    """
+
+    collection: str
+    path: str
+    high: int
+    hours: float = 0
+    "Before the reference time, in which there are none."
+
+    @property
+    def most(self) -> float | None:
+        """How many there are at most."""
+        return self.high
+
+    def column(self, at: Place) -> Column:
+        """Return a number for each parent."""
+        owners = np.repeat(np.arange(len(at)), self.high)
+        position = np.tile(np.arange(self.high), len(at))
+        most = at.plan.declared(self.collection).most
+        rows = at.frame.rows[owners] * np.uint64(most) + position.astype(np.uint64)
+        frame = Frame(at.plan.scope(self.collection), rows, (at.frame, owners), position)
+        moments, there = frame.column(self.path).known()
+        return Integers(
+            np.bincount(owners[there & (moments <= now(at) - round(self.hours * HOUR))], minlength=len(at))
         )
 
 
-def chance(rng: Random, probability: float) -> bool:
-    """Return True so often."""
-    return rng.random() < probability
+@dataclass(frozen=True)
+class ItemRows(Draw):
+    """How many rows a parent has if each item of its array has as many as a field of the item says."""
+
+    array: str
+    times: str
+
+    def column(self, at: Place) -> Column:
+        """Return a number for each parent."""
+        arrays = at.get(self.array)
+        owners = np.repeat(np.arange(len(at)), arrays.sizes)
+        total = np.zeros(len(at), np.int64)
+        np.add.at(total, owners, arrays.items.field(self.times).numbers().astype(np.int64))
+        return Integers(total)
 
 
-def pick(rng: Random, weights: Mapping[str, int]) -> str:
-    """Return a key, each as often as its weight says."""
-    return rng.choices([*weights], [*weights.values()])[0]
+@dataclass(frozen=True)
+class Item(Draw):
+    """The item of the parent's array that a row is made for; see `ItemRows`.
+
+    It has one more field, `turn`: which of the item's rows this is, from 0.
+    """
+
+    array: str
+    times: str
+
+    def column(self, at: Place) -> Column:
+        """Return an embedded document for each row."""
+        above, index = at.frame.parents()
+        arrays = above.column(self.array)
+        times = arrays.items.field(self.times).numbers().astype(np.int64)
+        ends = np.concatenate([[0], np.cumsum(times)])
+        place = ends[arrays.starts[:-1]][index] + at.frame.ordinal()
+        item = np.repeat(np.arange(len(times)), times)[place]
+        fields = {name: column.take(item) for name, column in arrays.items.fields.items()}
+        return Documents(fields | {"turn": Integers(place - ends[item])}, len(at))
 
 
-def share(value: float) -> float:
-    """Return a number as a share between 0 and 1."""
-    return round(min(1.0, max(0.0, value)), 2)
+@dataclass(frozen=True)
+class Previous(Draw):
+    """The `_id` of the row before this one."""
+
+    def column(self, at: Place) -> Column:
+        """Return the ids."""
+        return Identifiers(at.frame.rows - np.uint64(1), at.plan.owner(at.frame.scope.collection))
 
 
-def log_normal(rng: Random, median: float, sigma: float, low: int, high: int, step: int) -> int:
-    """Return a draw between `low` and `high`, in steps."""
-    return min(high, max(low, round(rng.lognormvariate(math.log(median), sigma) / step) * step))
+def below(frame: Frame, collection: str) -> tuple[Frame, Any]:
+    """Return the rows of a collection below these, and under which of these each is."""
+    plan, owners = frame.scope.plan, np.arange(len(frame))
+    chain = plan.chain(collection)
+    for name in chain[chain.index(frame.scope.collection) + 1 :]:
+        frame = frame.children(name)
+        owners = owners[frame.parents()[1]]
+    return frame, owners
 
 
-def wait(rng: Random, least: float, mean_more: float) -> timedelta:
-    """Return a time of so many days, exponential above the least."""
-    return (least + rng.expovariate(1 / mean_more)) * DAY
+@dataclass(frozen=True)
+class Newest(Draw):
+    """An array with some fields of the newest rows of a collection below, the newest first: a subset."""
+
+    collection: str
+    size: int
+    by: str
+    fields: Sequence[str]
+
+    def column(self, at: Place) -> Column:
+        """Return an array for each row."""
+        frame, owners = below(at.frame, self.collection)
+        order = np.lexsort((-frame.column(self.by).numbers(), owners))
+        sizes = np.bincount(owners, minlength=len(at))
+        rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        kept = order[rank < self.size]
+        fields = {name: frame.column(name).take(kept) for name in self.fields}
+        return Arrays(Documents(fields, len(kept)), np.minimum(sizes, self.size))
 
 
-def moment(rng: Random, day: date, hours: range = range(24)) -> datetime:
-    """Return an instant of a day in Jakarta, in the busy hours more often."""
-    hour = rng.choices(hours, HOURS[hours.start : hours.stop])[0]
-    local = datetime.combine(day, time(hour, rng.randrange(60), rng.randrange(60)), JAKARTA)
-    return local.astimezone(UTC)
+@dataclass(frozen=True)
+class Logged:
+    """A change that is logged: at which moment of which collection's rows, and what there is to say of it."""
+
+    collection: str
+    at: str
+    "The path of a moment; where it is null nothing happened."
+    action: Any
+    actor: Any
+    field: str
+    before: Any
+    after: Any
+    actor_kind: Any = "system"
+
+    def rows(self, frame: Frame, number: int) -> tuple[Documents, Any, Any]:
+        """Return what is logged of the rows below these, under which of them it is, and when it was."""
+        frame, owners = below(frame, self.collection)
+        moments, there = frame.column(self.at).known()
+        found = np.flatnonzero(there)
+        part = frame.view(found)
+        said = {
+            name: getattr(self, name)
+            for name in ("actor_kind", "actor", "action", "field", "before", "after")
+        }
+        fields = {
+            "entity": Constant(self.collection, len(found)),
+            "entity_id": part.column("_id"),
+            "at": part.column(self.at),
+            **{name: part.place(f"~{number}").draw(what, name) for name, what in said.items()},
+        }
+        return Documents(fields, len(found)), owners[found], moments[found]
 
 
-def payday(rng: Random, day: date) -> date:
-    """Return the day, or one of the next days on which wages are paid: the 25th to the 1st."""
-    if day.day == 1 or day.day >= 25:  # noqa: PLR2004
-        return day
-    first = day.replace(day=25)
-    return first + rng.randint(0, (_next_month(first) - first).days) * DAY
+@dataclass(frozen=True, eq=False)
+class Trail(Draw):
+    """What happened to a parent and to the rows below it: an embedded document for each change.
+
+    `happenings` draws how many a parent has.
+    """
+
+    logged: Sequence[Logged]
+
+    def happenings(self) -> Draw:
+        """Return a draw of how many rows a parent has."""
+        return _Happenings(self)
+
+    def column(self, at: Place) -> Column:
+        """Return the embedded documents."""
+        above, index = at.frame.parents()
+        changes, starts = self.changes(above)
+        return changes.take(starts[index] + at.frame.ordinal())
+
+    def changes(self, frame: Frame) -> tuple[Column, Any]:
+        """Return all that happened to these parents, in order of time, and where each one's begins."""
+        key = f"~{id(self)}"
+        if key not in frame.related:
+            parts, owners, moments = zip(
+                *(each.rows(frame, number) for number, each in enumerate(self.logged)), strict=True
+            )
+            codes = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+            places = np.concatenate([np.arange(len(part)) for part in parts])
+            whose = np.concatenate(owners)
+            order = np.lexsort((np.concatenate(moments), whose))
+            sizes = np.bincount(whose, minlength=len(frame))
+            frame.related[key] = Parted(codes[order], places[order], parts), np.cumsum(sizes) - sizes
+        found: tuple[Column, Any] = frame.related[key]
+        return found
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=28) + 4 * DAY).replace(day=1)
+@dataclass(frozen=True, eq=False)
+class _Happenings(Draw):
+    trail: Trail
 
-
-def day_of(at: datetime) -> date:
-    """Return the day in Jakarta."""
-    return at.astimezone(JAKARTA).date()
-
-
-def due_day(first: date, frequency: str, number: int) -> date:
-    """Return the due day of an instalment of a loan paid out on the day `first`."""
-    if frequency != "monthly":
-        return first + number * PERIOD_DAYS[frequency] * DAY
-    year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
-    return date(year, month + 1, min(first.day, 28))
-
-
-def end_of(day: date) -> datetime:
-    """Return the last second of a day in Jakarta."""
-    return datetime.combine(day, time(23, 59, 59), JAKARTA).astimezone(UTC)
-
-
-def night_after(due_at: datetime, days: timedelta) -> datetime:
-    """Return when the night's run finds that what was due then is so many days late."""
-    return datetime.combine(day_of(due_at) + days, time(1), JAKARTA).astimezone(UTC)
+    def column(self, at: Place) -> Column:
+        """Return a number for each row."""
+        changes, starts = self.trail.changes(at.frame)
+        return Integers(np.diff(np.append(starts, len(changes))))

@@ -1,7 +1,8 @@
 """The database of the digital bank: its documents, collections and indexes.
 
 Amounts are whole Indonesian rupiah. A field `*_at` is an instant in UTC; the bank's business day is that
-of Jakarta (UTC+7). What one document can prove of itself (sums, orders in time) its model checks.
+of Jakarta (UTC+7). What one document can prove of itself its model checks; what follows from others is
+marked: `Reference`, `Copy`, `Computed`, `NotBefore`.
 """
 
 from datetime import datetime
@@ -12,8 +13,11 @@ from mimiod import (
     BaseCollectionSchema,
     BaseMongoDbDocumentSchema,
     BaseMongoDbSchema,
+    Computed,
+    Copy,
     IndexDefinition,
     IndexDirection,
+    NotBefore,
     PyObjectId,
     Reference,
 )
@@ -30,7 +34,7 @@ InstalmentStatus = Literal["open", "paid", "written_off"]
 LoanStatus = Literal["active", "late", "repaid", "written_off"]
 PaymentChannel = Literal["virtual_account", "e_wallet", "convenience_store", "direct_debit"]
 PaymentStatus = Literal["booked", "duplicate"]
-CaseStatus = Literal["open", "cured", "written_off"]
+CaseStatus = Literal["open", "repaid", "written_off"]
 ContactChannel = Literal["call", "whatsapp", "sms", "visit"]
 ContactOutcome = Literal["no_answer", "reached", "promise_to_pay", "refused", "wrong_number"]
 ActorKind = Literal["system", "customer", "employee"]
@@ -42,8 +46,19 @@ Principal = Annotated[int, Field(ge=1_600_000, le=24_000_000)]
 ScoreValue = Annotated[int, Field(ge=300, le=850)]
 Text = Annotated[str, Field(min_length=1, max_length=120)]
 CustomerId = Annotated[PyObjectId, Reference("customers", why="shared by all that the customer does")]
-LoanId = Annotated[PyObjectId, Reference("loans", why="read and written apart from the loan")]
+ScoreId = Annotated[PyObjectId, Reference("scores", why="kept for the regulator")]
 ApplicationId = Annotated[PyObjectId, Reference("loan_applications", why="kept for the regulator")]
+DecisionId = Annotated[PyObjectId, Reference("decisions", why="kept for the regulator")]
+LoanId = Annotated[PyObjectId, Reference("loans", why="read and written apart from the loan")]
+PaymentId = Annotated[PyObjectId, Reference("payments", why="the event that was booked")]
+CustomerName = Annotated[Text, Copy("customer_id.name", stale="a day; a job after the customer's change")]
+
+RUNNING = {"status": ["active", "late"]}
+"Of loans: those that are being repaid."
+UNDER_WAY = {"status": ["in_review", "approved"]}
+"Of applications: those that are not over."
+OPEN = {"status": "open"}
+BOOKED = {"status": "booked"}
 
 
 def _require(*facts: tuple[bool, str]) -> None:
@@ -73,7 +88,7 @@ class Identity(Part):
 
     status: IdentityStatus
     selfie_similarity: float | None = Field(ge=0, le=1)
-    checked_at: datetime | None
+    checked_at: Annotated[datetime | None, NotBefore("registered_at")]
 
 
 class PastScore(Part):
@@ -84,47 +99,41 @@ class PastScore(Part):
     scored_at: datetime
 
 
-class CurrentScore(PastScore):
-    """The newest score and the last five, a subset of `scores`."""
+class CurrentScore(Part):
+    """The newest score and the last five, a subset of `scores`; null before the first application."""
 
-    history: list[PastScore] = Field(min_length=1, max_length=5)
+    value: Annotated[ScoreValue | None, Computed("latest", "scores.value", by="scores.scored_at")]
+    model_version: Annotated[Text | None, Computed("latest", "scores.model_version", by="scores.scored_at")]
+    scored_at: Annotated[datetime | None, Computed("max", "scores.scored_at")]
+    history: list[PastScore] = Field(max_length=5)
     "The newest first, the current one included."
 
 
-class HomeLoan(Part):
-    """What the home screen shows of the running loan: a copy out of `loans`."""
-
-    loan_id: LoanId
-    number: Text
-    outstanding: Rupiah
-    next_due_at: datetime
-    next_due_amount: Rupiah
-    days_past_due: int = Field(ge=0)
-
-
-class HomeApplication(Part):
-    """What the home screen shows of an application under way: a copy out of `loan_applications`."""
-
-    application_id: ApplicationId
-    number: Text
-    status: ApplicationStatus
-
-
 class Home(Part):
-    """The home screen, so that opening it is one read by `_id`."""
+    """The home screen, so that opening it is one read by `_id`; null where nothing is under way."""
 
-    loan: HomeLoan | None
-    application: HomeApplication | None
-    loans_repaid: int = Field(ge=0)
+    loan_id: Annotated[LoanId | None, Computed("latest", "loans._id", where=RUNNING, by="loans.disbursed_at")]
+    loan_number: Annotated[Text | None, Copy("home.loan_id.number")]
+    outstanding: Annotated[Rupiah | None, Copy("home.loan_id.outstanding")]
+    next_due_at: Annotated[datetime | None, Copy("home.loan_id.next_due_at")]
+    next_due_amount: Annotated[Rupiah | None, Copy("home.loan_id.next_due_amount")]
+    days_past_due: Annotated[int | None, Copy("home.loan_id.days_past_due")]
+    application_id: Annotated[
+        ApplicationId | None,
+        Computed("latest", "loan_applications._id", where=UNDER_WAY, by="loan_applications.applied_at"),
+    ]
+    application_number: Annotated[Text | None, Copy("home.application_id.number")]
+    application_status: Annotated[ApplicationStatus | None, Copy("home.application_id.status")]
+    loans_repaid: Annotated[int, Computed("count", "loans", where={"status": "repaid"})]
 
 
 class Customer(BaseMongoDbDocumentSchema):
     """A registered customer, with everything that the score engine has to see."""
 
     schema_version: int = Field(ge=1)
-    "Of `alternative_data`, which grows every month."
+    "Of `alternative_data`: how many kinds were collected when the customer registered."
     national_id: str = Field(pattern=r"^\d{16}$")
-    "Region, date of birth (day + 40 for women) and a serial."
+    "Region, district, date of birth (day + 40 for women) and a serial."
     name: Text
     phone: str = Field(pattern=r"^\+628\d{8,11}$")
     email: str | None = Field(pattern=r"^[a-z0-9.]+@[a-z0-9.]+$")
@@ -138,8 +147,7 @@ class Customer(BaseMongoDbDocumentSchema):
     registered_at: datetime
     alternative_data: dict[str, Any]
     "By kind (device, usage, social, e_wallet …); which kinds there are differs from customer to customer."
-    score: CurrentScore | None
-    "Null until the identity is verified."
+    score: CurrentScore
     home: Home
 
 
@@ -147,11 +155,11 @@ class Score(BaseMongoDbDocumentSchema):
     """One score of one customer; never changed."""
 
     customer_id: CustomerId
-    application_id: ApplicationId | None
-    "The application it was made for; null for the score at registration."
+    application_id: ApplicationId
+    "The application that it was made for."
     value: ScoreValue
     model_version: Text
-    scored_at: datetime
+    scored_at: Annotated[datetime, NotBefore("application_id.applied_at")]
     influences: dict[str, int]
     "Points for or against, by kind of alternative data."
 
@@ -161,19 +169,6 @@ class Employee(Part):
 
     id: str = Field(pattern=r"^(UW|CL)-\d{2}$")
     name: Text
-
-
-class Decision(Part):
-    """A decision, as the regulator may ask for it for ten years."""
-
-    outcome: Outcome
-    method: Method
-    decided_at: datetime
-    model_version: Text
-    score: ScoreValue
-    reasons: list[str] = Field(min_length=1, max_length=6)
-    approved_amount: Principal | None
-    "Null if rejected."
 
 
 class Underwriting(Part):
@@ -186,33 +181,57 @@ class Underwriting(Part):
 
 
 class LoanApplication(BaseMongoDbDocumentSchema):
-    """An application for a loan, and what was decided on it."""
+    """An application for a loan."""
 
     number: str = Field(pattern=r"^APP-\d{4}-\d{7,}$")
     customer_id: CustomerId
-    customer_name: Text
-    "A copy of `customers.name`, for the queue."
+    customer_name: CustomerName
     channel: ApplicationChannel
     purpose: Text
     requested_amount: Principal
     instalments: int = Field(ge=4, le=20)
     frequency: Frequency
-    applied_at: datetime
+    started_at: Annotated[datetime, NotBefore("customer_id.identity.checked_at")]
+    "When the customer began to fill it in."
+    applied_at: Annotated[datetime, NotBefore("started_at")]
     status: ApplicationStatus
     underwriting: Underwriting | None
     "Only of those that the model left to an underwriter."
-    decision: Decision | None
+    decided_at: Annotated[
+        datetime | None,
+        Computed("latest", "decisions.decided_at", by="decisions.decided_at"),
+        NotBefore("applied_at"),
+    ]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        made, queue = self.decision, self.underwriting
+        queue = self.underwriting
         _require(
-            ((made is None) == (self.status == "in_review"), "undecided means in_review"),
-            (made is None or self.applied_at < made.decided_at, "decided before it was applied for"),
+            ((self.decided_at is None) == (self.status == "in_review"), "undecided means in_review"),
             (queue is None or self.applied_at < queue.queued_at, "in the queue before it was applied for"),
-            ((queue is None) == (made is not None and made.method == "automatic"), "the queue is by hand"),
+            (self.decided_at is not None or queue is not None, "the model leaves nothing undecided"),
         )
         return self
+
+
+class Decision(BaseMongoDbDocumentSchema):
+    """A decision on an application; never changed, and kept for ten years for the regulator."""
+
+    application_id: ApplicationId
+    customer_id: CustomerId
+    score_id: ScoreId
+    outcome: Outcome
+    method: Method
+    decided_at: Annotated[datetime, NotBefore("application_id.applied_at", "score_id.scored_at")]
+    decided_by: Text
+    "The model, or the underwriter's id."
+    model_version: Annotated[Text, Copy("score_id.model_version")]
+    score: Annotated[ScoreValue, Copy("score_id.value")]
+    reasons: list[str] = Field(min_length=1, max_length=6)
+    approved_amount: Principal | None
+    "Null if rejected."
+    keep_until: Annotated[datetime, NotBefore("decided_at")]
+    "Ten years later; nothing removes it by itself."
 
 
 class Instalment(Part):
@@ -224,6 +243,8 @@ class Instalment(Part):
     amount: Rupiah
     paid_amount: Rupiah
     "The sum of the booked payments for it."
+    to_pay: Rupiah
+    "`amount` less `paid_amount`."
     paid_at: datetime | None
     "When it was paid in full."
     status: InstalmentStatus
@@ -232,8 +253,8 @@ class Instalment(Part):
     def _consistent(self) -> Self:
         paid = self.status == "paid"
         _require(
-            (self.paid_amount <= self.amount, "more was paid than the amount"),
-            (paid == (self.paid_amount == self.amount), "paid means paid in full"),
+            (self.to_pay == self.amount - self.paid_amount, "to_pay is not what is left"),
+            (paid == (self.to_pay == 0), "paid means paid in full"),
             (paid == (self.paid_at is not None), "paid_at belongs to what is paid in full"),
         )
         return self
@@ -244,29 +265,32 @@ class Loan(BaseMongoDbDocumentSchema):
 
     number: str = Field(pattern=r"^LN-\d{4}-\d{7,}$")
     customer_id: CustomerId
-    customer_name: Text
-    "A copy of `customers.name`, for lists of due and late loans."
+    customer_name: CustomerName
     application_id: ApplicationId
+    decision_id: DecisionId
     status: LoanStatus
     "`late`: an open instalment is past its due day."
-    principal: Principal
+    principal: Annotated[Principal, Copy("decision_id.approved_amount")]
     interest: Rupiah
-    total_due: Rupiah
-    "Principal and interest: the sum of the instalments."
-    repaid: Rupiah
-    "The sum of the booked payments."
+    total_due: Annotated[Rupiah, Computed("sum", "instalments.amount")]
+    "Principal and interest."
+    repaid: Annotated[Rupiah, Computed("sum", "payments.amount", where=BOOKED)]
     outstanding: Rupiah
     "`total_due` less `repaid`."
     days_past_due: int = Field(ge=0)
     "Of the oldest open instalment, in days of Jakarta; for a loan written off, on that day."
-    next_due_at: datetime | None
-    "Of the oldest open instalment; null if none is open."
-    frequency: Frequency
+    next_due_at: Annotated[datetime | None, Computed("min", "instalments.due_at", where=OPEN)]
+    next_due_amount: Annotated[
+        Rupiah | None, Computed("earliest", "instalments.to_pay", where=OPEN, by="instalments.due_at")
+    ]
+    instalments_left: Annotated[int, Computed("count", "instalments", where=OPEN)]
+    last_paid_at: Annotated[datetime | None, Computed("max", "payments.paid_at", where=BOOKED)]
+    frequency: Annotated[Frequency, Copy("application_id.frequency")]
     monthly_rate_bps: int = Field(ge=100, le=600)
     "Flat interest a month, in hundredths of a percent of the principal."
-    disbursed_at: datetime
+    disbursed_at: Annotated[datetime, NotBefore("decision_id.decided_at")]
     disbursed_to: Text
-    closed_at: datetime | None
+    closed_at: Annotated[datetime | None, NotBefore("disbursed_at")]
     "When it was repaid or written off."
     instalments: list[Instalment] = Field(min_length=4, max_length=20)
 
@@ -300,9 +324,9 @@ class Payment(BaseMongoDbDocumentSchema):
     external_reference: Text
     "The channel's own key of the payment: the same each time that it sends the event."
     status: PaymentStatus
-    duplicate_of: Annotated[PyObjectId | None, Reference("payments", why="the event that was booked")]
-    paid_at: datetime
-    received_at: datetime
+    duplicate_of: PaymentId | None
+    paid_at: Annotated[datetime, NotBefore("loan_id.disbursed_at")]
+    received_at: Annotated[datetime, NotBefore("paid_at")]
     "When the event arrived: seconds to hours later."
 
     @model_validator(mode="after")
@@ -324,15 +348,14 @@ class Contact(Part):
 
 
 class CollectionCase(BaseMongoDbDocumentSchema):
-    """The work on a loan that was 30 days late."""
+    """The work on a loan, from the night in which it is 30 days late until it is over."""
 
     loan_id: LoanId
     customer_id: CustomerId
-    customer_name: Text
-    "A copy of `customers.name`."
+    customer_name: CustomerName
     status: CaseStatus
-    opened_at: datetime
-    closed_at: datetime | None
+    opened_at: Annotated[datetime, NotBefore("loan_id.disbursed_at")]
+    closed_at: Annotated[datetime | None, Copy("loan_id.closed_at"), NotBefore("opened_at")]
     collector: Employee
     contacts: list[Contact] = Field(max_length=60)
     "In order of time; a loan is written off long before the bound."
@@ -348,17 +371,10 @@ class CollectionCase(BaseMongoDbDocumentSchema):
         return self
 
 
-class Change(Part):
-    """One field before and after."""
-
-    field: Text
-    before: str | int | None
-    after: str | int | None
-
-
 class AuditEvent(BaseMongoDbDocumentSchema):
-    """Who changed what and when; never changed itself."""
+    """Who changed which field, and when; never changed itself."""
 
+    customer_id: CustomerId
     entity: Audited
     "The collection of the document that was changed."
     entity_id: PyObjectId
@@ -367,7 +383,19 @@ class AuditEvent(BaseMongoDbDocumentSchema):
     actor: Text
     "An employee's id, a service's name, or the customer's `_id` in hexadecimal."
     action: Text
-    changes: list[Change] = Field(min_length=1, max_length=20)
+    field: Text
+    before: str | None
+    after: str | None
+
+
+class DailyTotal(BaseMongoDbDocumentSchema):
+    """What one channel brought in on one business day; computed from the booked payments."""
+
+    day: datetime
+    "The start of the day in Jakarta."
+    channel: PaymentChannel
+    payments: int = Field(ge=1)
+    amount: Rupiah
 
 
 UP, DOWN = IndexDirection.ASCENDING, IndexDirection.DESCENDING
@@ -391,7 +419,6 @@ database_schema = BaseMongoDbSchema(
             _index("national_id", ("national_id", UP), unique=True),
             _index("email", ("email", UP), unique=True, partial_filter={"email": {"$gt": ""}}),
         ),
-        "scores": _collection(Score, _index("customer_scored", ("customer_id", UP), ("scored_at", DOWN))),
         "loan_applications": _collection(
             LoanApplication,
             _index("number", ("number", UP), unique=True),
@@ -402,6 +429,8 @@ database_schema = BaseMongoDbSchema(
                 partial_filter={"underwriting.queue_status": "waiting"},
             ),
         ),
+        "scores": _collection(Score, _index("customer_scored", ("customer_id", UP), ("scored_at", DOWN))),
+        "decisions": _collection(Decision, _index("application", ("application_id", UP), unique=True)),
         "loans": _collection(
             Loan,
             _index("number", ("number", UP), unique=True),
@@ -418,20 +447,23 @@ database_schema = BaseMongoDbSchema(
                 ("channel", UP),
                 ("external_reference", UP),
                 unique=True,
-                partial_filter={"status": "booked"},
+                partial_filter=BOOKED,
             ),
             _index("loan_paid", ("loan_id", UP), ("paid_at", UP)),
-            _index("daily_totals", ("status", UP), ("paid_at", UP), ("channel", UP), ("amount", UP)),
+            _index("paid", ("paid_at", UP)),
         ),
         "collection_cases": _collection(
             CollectionCase,
-            _index("one_open", ("loan_id", UP), unique=True, partial_filter={"status": "open"}),
-            _index("worklist", ("collector.id", UP), ("opened_at", UP), partial_filter={"status": "open"}),
+            _index("one_open", ("loan_id", UP), unique=True, partial_filter=OPEN),
+            _index("worklist", ("collector.id", UP), ("opened_at", UP), partial_filter=OPEN),
         ),
         "audit_events": _collection(
             AuditEvent,
             _index("entity_at", ("entity_id", UP), ("at", UP)),
             _index("actor_at", ("actor", UP), ("at", DOWN)),
+        ),
+        "daily_totals": _collection(
+            DailyTotal, _index("day_channel", ("day", UP), ("channel", UP), unique=True)
         ),
     },
 )

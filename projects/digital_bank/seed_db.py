@@ -1,426 +1,637 @@
-"""Sample data of the digital bank: one customer's life after another, from registration to the last payment.
+"""Sample data of the digital bank: at scale 1 a thousandth of the bank of `brief.md`.
 
-A life is a function of the seed and the customer's row, so a customer is the same at every scale. Nothing
-lies after the reference time. The shares and distributions are those of `tech_design.md`.
+What a field is drawn from stands beside its name. A name that begins with `_` is drawn for the sake of
+others and is no part of the document: how reliable a customer is, what becomes of an application, when an
+instalment is paid. References, copies and totals follow from the marks in `db_schema.py`.
 """
 
-import math
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, ClassVar, TypeVar
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
 
-import bank_draws as draws
-import db_schema as bank
-from bank_draws import DAY, JAKARTA, MINUTE, SECOND
-from mimiod import BaseMongoDbDocumentSchema, DatabaseSeeder, PyObjectId
+import bank_rules as rules
+import numpy as np
+from bank_draws import Earlier, Happened, Item, ItemRows, Logged, Newest, Previous, Trail, Until
+from mimiod import DatabaseSeeder
+from mimiod.seeding import (
+    MISSING,
+    After,
+    Array,
+    Before,
+    Chance,
+    Choice,
+    Combination,
+    Count,
+    Day,
+    Digits,
+    Exponential,
+    Fake,
+    Function,
+    Get,
+    Histogram,
+    LogNormal,
+    Maybe,
+    Moment,
+    Normal,
+    OneOf,
+    Position,
+    Rows,
+    Sum,
+    Summary,
+    Text,
+    Uniform,
+    Vectorised,
+    When,
+)
 
-CUSTOMERS = 1_350
-"At scale 1: with what follows from them, about 20,000 documents."
-ROOM = 1_000
-"For one customer's documents in the numbering of each collection."
-MOST_APPLICATIONS = 9
-HISTORY = timedelta(days=900)
-REJECTED_BELOW, APPROVED_FROM = 555, 589
-"Scores between the two go to an underwriter."
-CASE_AFTER, WRITE_OFF_AFTER = 30 * DAY, 180 * DAY
-HOLIDAYS = 14 * DAY
-"Before the reference time, when few underwriters are at work and the queue grows."
-COLLECTIONS = {each.document_schema: name for name, each in bank.database_schema.collections.items()}
-D = TypeVar("D", bound=BaseMongoDbDocumentSchema)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CUSTOMERS = 4_000
+"A thousandth of the 4 million; 30 applications a day and 575 loans a year come with them."
+OPEN_FOR = 730
+"Days since the bank opened."
+LOCALE = "id_ID"
+JAKARTA = 7
+"Hours east of UTC."
+HOURS = [1, 1, 0, 0, 1, 2, 4, 6, 8, 10, 11, 11, 12, 10, 9, 9, 9, 10, 11, 13, 13, 10, 6, 3]
+"How busy each hour of a day in Jakarta is."
+BUSY_HOUR = Histogram(list(range(25)), HOURS)
+WORKING_HOUR = Histogram([9, 12, 13, 18], [45, 5, 50])
+
+
+def staff(prefix: str, *names: str) -> Choice:
+    """Return employees of the bank's directory."""
+    return Choice([{"id": f"{prefix}-{number:02}", "name": name} for number, name in enumerate(names, 1)])
+
+
+# Customers
+
+GRADES = {"A": 9, "B": 18, "C": 34, "D": 39}
+"How reliable customers are: what decisions, scores and lateness have in common."
+CITIES = {  # weight, region in a national id, province, start of the postcode
+    "Jakarta Selatan": (22, "3174", "DKI Jakarta", "12"),
+    "Surabaya": (14, "3578", "Jawa Timur", "60"),
+    "Bekasi": (12, "3275", "Jawa Barat", "17"),
+    "Bandung": (12, "3273", "Jawa Barat", "40"),
+    "Medan": (10, "1271", "Sumatera Utara", "20"),
+    "Tangerang": (9, "3671", "Banten", "15"),
+    "Semarang": (7, "3374", "Jawa Tengah", "50"),
+    "Makassar": (6, "7371", "Sulawesi Selatan", "90"),
+    "Palembang": (5, "1671", "Sumatera Selatan", "30"),
+    "Denpasar": (3, "5171", "Bali", "80"),
+}
+OWN_BUSINESS = ["laundry owner", "street-food seller", "kiosk owner", "tailor", "mechanic", "online seller"]
+EMPLOYED = ["driver", "shop assistant", "factory worker", "security guard", "nurse", "office clerk"]
+BIRTHDAYS = [datetime(1966, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(40 * 365)]
+VERSIONS_SINCE = np.array(["2024-10-01", "2025-03-01", "2025-08-01"], "datetime64[ms]").astype(np.int64)
+"When versions 2, 3 and 4 of the app came out, each with one more kind of alternative data."
+PAYMENT_CHANNELS = {"virtual_account": 42, "e_wallet": 33, "convenience_store": 17, "direct_debit": 8}
+ANDROID_PHONES = ["Oppo A18", "Vivo Y17s", "Xiaomi Redmi 13C", "Samsung Galaxy A15", "Infinix Hot 40"]
+E_WALLETS = ["GoPay", "OVO", "DANA"]
+TURNOVER = {
+    "A": LogNormal(2_200_000, 0.6, digits=-3),
+    "B": LogNormal(1_700_000, 0.6, digits=-3),
+    "C": LogNormal(1_400_000, 0.6, digits=-3),
+}
+
+
+LAST_VERSION = 4
+ALTERNATIVE_DATA = {  # kind: the share of customers, since which version of the app, and what is seen
+    "device": (
+        1.0,
+        1,
+        OneOf(
+            [
+                (88, {"os": "Android", "os_version": Uniform(10, 16), "model": Choice(ANDROID_PHONES)}),
+                (
+                    12,
+                    {"os": "iOS", "os_version": Uniform(15, 18), "model": Choice(["iPhone 11", "iPhone 13"])},
+                ),
+            ]
+        ),
+    ),
+    "usage": (
+        0.95,
+        1,
+        {"sessions_per_week": Uniform(1, 30), "night_share": Normal(0.25, 0.1, low=0, high=1, digits=2)},
+    ),
+    "e_wallet": (
+        0.75,
+        1,
+        {
+            "provider": Choice(E_WALLETS),
+            "turnover_30d": When("_grade", TURNOVER, otherwise=LogNormal(1_000_000, 0.6, digits=-3)),
+        },
+    ),
+    "location": (0.7, 1, {"same_home_months": Normal(30, 15, low=0, digits=0)}),
+    "social": (
+        0.6,
+        1,
+        {
+            "profiles": Array(
+                {
+                    "network": Choice(["facebook", "instagram", "tiktok", "linkedin"]),
+                    "age_months": Normal(60, 25, low=1, digits=0),
+                },
+                size=Uniform(1, 3),
+            )
+        },
+    ),
+    "utilities": (
+        0.5,
+        2,
+        {
+            "bill": Choice(["electricity", "water"]),
+            "on_time_share": Normal(0.8, 0.1, low=0, high=1, digits=2),
+        },
+    ),
+    "marketplace": (0.4, 3, {"orders_90d": Uniform(1, 300), "rating": Uniform(3.5, 5.0, digits=1)}),
+    "telco": (
+        0.55,
+        4,
+        {"operator": Choice(["Telkomsel", "Indosat", "XL"]), "top_ups_90d": Uniform(0, 25)},
+    ),
+}
+
+
+def national_id(city: str, woman: int, born_on: datetime, district: int, serial: int) -> str:
+    """Return region, district, date of birth (day + 40 for women) and serial."""
+    return f"{CITIES[city][1]}{district:02}{born_on.day + 40 * woman:02}{born_on:%m%y}{serial:04}"
+
+
+customers = Rows(
+    CUSTOMERS,
+    {
+        "_grade": Choice(GRADES),
+        "_woman": Chance(0.54),
+        "_employed": Chance(0.4),
+        "_citizen": Combination(
+            {"born_on": BIRTHDAYS, "district": range(1, 100), "serial": range(1, 10_000)}
+        ),
+        "_has": {
+            kind: When(
+                "schema_version", {tuple(range(since, LAST_VERSION + 1)): Chance(share)}, otherwise=False
+            )
+            for kind, (share, since, _) in ALTERNATIVE_DATA.items()
+        },
+        "_pays_by": Choice(PAYMENT_CHANNELS),
+        "_ready_at": After("identity.checked_at", by=Exponential(10), past=False),
+        "_new_phone_at": Maybe(0.15, After("registered_at", by=Uniform(1.0, 500.0))),
+        "schema_version": Vectorised(
+            lambda at: 1 + np.searchsorted(VERSIONS_SINCE, at, "right"), "registered_at"
+        ),
+        "national_id": Function(
+            national_id, "address.city", "_woman", "born_on", "_citizen.district", "_citizen.serial"
+        ),
+        "name": Text(
+            "{first} {last}",
+            first=When(
+                "_woman", {True: Fake("first_name_female", LOCALE), False: Fake("first_name_male", LOCALE)}
+            ),
+            last=Fake("last_name", LOCALE),
+        ),
+        "phone": Text(
+            "+628{prefix}{rest}",
+            prefix=Choice([12, 13, 21, 52, 57, 77, 96]),
+            rest=Digits("########", unique=True),
+        ),
+        "email": Maybe(0.7, Text("{name:slug}.{row}@example.com")),
+        "born_on": Get("_citizen.born_on"),
+        "address": {
+            "street": Fake("street_address", LOCALE),
+            "city": Choice({city: weight for city, (weight, *_) in CITIES.items()}),
+            "province": Function(lambda city: CITIES[city][2], "address.city"),
+            "postcode": Text(
+                "{start}{rest}",
+                start=Function(lambda city: CITIES[city][3], "address.city"),
+                rest=Uniform(100, 999),
+            ),
+        },
+        "identity": {
+            "status": Choice({"verified": 92, "refused": 3, "pending": 5}),
+            "selfie_similarity": When(
+                "identity.status",
+                {"verified": Uniform(0.9, 0.999, digits=3), "refused": Uniform(0.3, 0.7, digits=3)},
+            ),
+            "checked_at": When(
+                "identity.status",
+                {("verified", "refused"): After("registered_at", by=Uniform(2.0, 30.0), unit="minutes")},
+            ),
+        },
+        "occupation": When("_employed", {True: Choice(EMPLOYED), False: Choice(OWN_BUSINESS)}),
+        "employer": When("_employed", {True: Fake("company", LOCALE)}),
+        "monthly_income": LogNormal(4_500_000, 0.45, low=1_000_000, high=40_000_000, digits=-4),
+        "registered_at": Moment(days=OPEN_FOR, growth=3.0, hours=HOURS, offset=JAKARTA),
+        "alternative_data": {
+            kind: When(f"_has.{kind}", {True: drawn}, otherwise=MISSING)
+            for kind, (_, _, drawn) in ALTERNATIVE_DATA.items()
+        },
+        "score": {
+            "history": Newest("scores", 5, by="scored_at", fields=["value", "model_version", "scored_at"])
+        },
+    },
+)
+
+# Applications
+
+MOST_APPLICATIONS = 15
+"Of one customer."
+WAITS_FOR_PAYDAY = 0.35
+PURPOSES = {"stock": 34, "equipment": 22, "school fees": 14, "medical bills": 12, "repairs": 10, "phone": 8}
+PERIOD = {"weekly": 7, "biweekly": 14, "monthly": 30}
+"Days from one instalment to the next."
+INSTALMENTS = {
+    "weekly": Choice([4, 8, 10, 12, 16, 20]),
+    "biweekly": Choice([4, 6, 8, 10, 12]),
+    "monthly": Choice([4, 6, 9, 12]),
+}
+APPROVED, REJECTED = "approved", "rejected"
+APPROVED_BY_HAND, REJECTED_BY_HAND = "approved by hand", "rejected by hand"
+BY_HAND = (APPROVED_BY_HAND, REJECTED_BY_HAND)
+FATES = {  # in percent: in all, 80 are decided by the model and 6 approved
+    "A": Choice({APPROVED: 38, APPROVED_BY_HAND: 20, REJECTED_BY_HAND: 12, REJECTED: 30}),
+    "B": Choice({APPROVED: 6, APPROVED_BY_HAND: 8, REJECTED_BY_HAND: 20, REJECTED: 66}),
+    "C": Choice({APPROVED: 0.5, APPROVED_BY_HAND: 1, REJECTED_BY_HAND: 18, REJECTED: 80.5}),
+    "D": Choice({APPROVED_BY_HAND: 0.2, REJECTED_BY_HAND: 16, REJECTED: 83.8}),
+}
+ACCEPTED = 0.92
+OFFER_STANDS = 7
+"Days; then it lapses."
+STOPS_PAYING = {"A": Chance(0.03), "B": Chance(0.06), "C": Chance(0.12), "D": Chance(0.2)}
+UNDERWRITERS = staff(
+    "UW", "Sri Wahyuni", "Agus Salim", "Dewi Lestari", "Budi Hartono", "Rina Marlina", "Eko Prasetyo",
+    "Wulan Sari", "Hendra Gunawan", "Maya Putri", "Yusuf Maulana", "Fitri Handayani", "Dian Pratama",
+)  # fmt: skip
+
+loan_applications = Rows(
+    When(
+        "identity.status",
+        {"verified": Until("loan_applications", "applied_at", high=MOST_APPLICATIONS, hours=1)},
+        otherwise=0,
+    ),
+    {
+        "_fate": When("customer_id._grade", FATES),
+        "_is_good": When("_fate", {(APPROVED, APPROVED_BY_HAND): True}, otherwise=False),
+        "_accepts": Chance(ACCEPTED),
+        "_is_paid_out": Vectorised(lambda good, accepts: (good != 0) & accepts, "_is_good", "_accepts"),
+        "_stops": When("customer_id._grade", STOPS_PAYING),
+        "_period": When("frequency", PERIOD),
+        "_rest": Exponential(40, digits=0),
+        "_pause": Vectorised(rules.pause, "_is_paid_out", "_stops", "instalments", "_period", "_rest"),
+        "_may_apply_at": After("customer_id._ready_at", by=Earlier("_pause", "sum"), past=False),
+        "_waits": Chance(WAITS_FOR_PAYDAY),
+        "_payday": Uniform(0.0, 1.0),
+        "_hour": BUSY_HOUR,
+        "_sent_at": Vectorised(rules.application, "_may_apply_at", "_waits", "_payday", "_hour"),
+        "_scored_at": After("applied_at", by=Uniform(2.0, 15.0), unit="seconds", past=False),
+        "_model": Vectorised(rules.model_version, "_scored_at"),
+        "_queued_at": When("_fate", {BY_HAND: After("_scored_at", by=1, unit="seconds", past=False)}),
+        "_decided_at": When(
+            "_fate",
+            {BY_HAND: After("_queued_at", by=LogNormal(20, 0.8, low=1, high=150), unit="hours", past=False)},
+            otherwise=After(
+                "_scored_at", by=LogNormal(60, 0.8, low=10, high=480), unit="seconds", past=False
+            ),
+        ),
+        "_is_decided": Happened("_decided_at"),
+        "_answered_at": When(
+            "_accepts",
+            {
+                True: After(
+                    "_decided_at", by=LogNormal(60, 1.2, low=5, high=4_000), unit="minutes", past=False
+                )
+            },
+            otherwise=After("_decided_at", by=OFFER_STANDS, past=False),
+        ),
+        "_is_answered": Happened("_answered_at"),
+        "_over_at": When("status", {("disbursed", "lapsed"): Get("_answered_at")}),
+        "_queue_status": When(
+            "_is_decided", {True: "done"}, otherwise=Choice({"waiting": 80, "assigned": 20})
+        ),
+        "_underwriter": UNDERWRITERS,
+        "_decided_by": When("_fate", {BY_HAND: Get("_underwriter.id")}, otherwise=Get("_model")),
+        "number": Text("APP-{applied_at:%y%m}-{row:07}"),
+        "channel": Choice({"android_app": 78, "ios_app": 12, "agent": 7, "partner": 3}),
+        "purpose": Choice(PURPOSES),
+        "requested_amount": LogNormal(6_200_000, 0.6, low=rules.LEAST, high=rules.MOST, digits=-5),
+        "frequency": Choice({"weekly": 35, "biweekly": 30, "monthly": 35}),
+        "instalments": When("frequency", INSTALMENTS),
+        "started_at": Before("_sent_at", by=Uniform(2.0, 9.9), unit="minutes"),
+        "applied_at": Get("_sent_at"),
+        "status": When(
+            "_is_decided",
+            {False: "in_review"},
+            otherwise=When(
+                "_is_good",
+                {False: "rejected"},
+                otherwise=When(
+                    "_is_answered",
+                    {False: "approved"},
+                    otherwise=When("_accepts", {True: "disbursed", False: "lapsed"}),
+                ),
+            ),
+        ),
+        "underwriting": When(
+            "_fate",
+            {
+                BY_HAND: {
+                    "queue_status": Get("_queue_status"),
+                    "queued_at": Get("_queued_at"),
+                    "underwriter": When("_queue_status", {"waiting": None}, otherwise=Get("_underwriter")),
+                }
+            },
+        ),
+    },
+    per="customers",
+)
+
+# Scores and decisions
+
+SCORES = {
+    APPROVED: Normal(725, 30, low=690, high=850),
+    BY_HAND: Uniform(620, 689),
+    REJECTED: Normal(555, 35, low=300, high=619),
+}
+GOOD = ["income", "e-wallet turnover", "bills paid on time", "stable home", "old social profiles"]
+BAD = ["income", "young social profiles", "no stable home", "unpaid bills", "little app usage"]
+RETENTION = 3_653
+"Days in ten years."
+
+
+def reasons(rule: str, spoken: list[str]) -> Choice:
+    """Return a choice of one to three reasons, the rule before them."""
+    return Choice([[rule, *chosen] for size in (1, 2, 3) for chosen in combinations(spoken, size)])
+
+
+scores = Rows(
+    1,
+    {
+        "value": When("application_id._fate", SCORES),
+        "model_version": Get("application_id._model"),
+        "scored_at": Get("application_id._scored_at"),
+        "influences": {
+            kind: When(f"customer_id._has.{kind}", {True: Normal(0, 15, digits=0)}, otherwise=MISSING)
+            for kind in ALTERNATIVE_DATA
+        },
+    },
+    per="loan_applications",
+)
+
+decisions = Rows(
+    When("_is_decided", {True: 1}, otherwise=0),
+    {
+        "_share": Choice({1.0: 3, 0.75: 1}),
+        "outcome": When("application_id._is_good", {True: "approved"}, otherwise="rejected"),
+        "method": When("application_id._fate", {BY_HAND: "underwriter"}, otherwise="automatic"),
+        "decided_at": Get("application_id._decided_at"),
+        "decided_by": Get("application_id._decided_by"),
+        "reasons": When(
+            "application_id._fate",
+            {
+                APPROVED: reasons("score above threshold", GOOD),
+                REJECTED: reasons("score below threshold", BAD),
+                APPROVED_BY_HAND: reasons("reviewed by hand", GOOD),
+                REJECTED_BY_HAND: reasons("reviewed by hand", BAD),
+            },
+        ),
+        "approved_amount": When(
+            "outcome",
+            {"approved": Vectorised(rules.approved, "application_id.requested_amount", "_share")},
+        ),
+        "keep_until": After("decided_at", by=RETENTION, past=False),
+    },
+    per="loan_applications",
+)
+
+# Loans and payments
+
+PAYOUTS = ["bank account BCA", "bank account BRI", "bank account Mandiri", "e-wallet DANA", "e-wallet GoPay"]
+PAYS_LATE = {"A": Chance(0.14), "B": Chance(0.22), "C": Chance(0.3), "D": Chance(0.35)}
+LATE_DAYS = LogNormal(6, 0.9, low=1, high=50, digits=0)
+EARLY_DAYS = Choice({0: 50, -1: 25, -2: 12, -3: 13})
+IN_TWO_PARTS, SENT_TWICE = 0.08, 0.022
+ON_THE_WAY, SENT_AGAIN = 12, 36
+"Hours after which an event has arrived, and after which one that is sent again has."
+KEEPS_CHANNEL = 0.8
+PROVIDERS = {
+    "virtual_account": Choice(["BCA", "BRI", "BNI", "Mandiri"]),
+    "e_wallet": Choice(E_WALLETS),
+    "convenience_store": Choice(["Alfamart", "Indomaret"]),
+    "direct_debit": Choice(["BRI", "Mandiri"]),
+}
+ARRIVES_AFTER = {  # seconds from the payment to its event
+    "virtual_account": Uniform(5, 120),
+    "e_wallet": Uniform(1, 20),
+    "convenience_store": Uniform(600, 21_600),
+    "direct_debit": Uniform(3_600, 43_000),
+}
+
+instalment = {
+    "_late": When("customer_id._grade", PAYS_LATE),
+    "_days": When("_late", {True: LATE_DAYS, False: EARLY_DAYS}),
+    "_hour": BUSY_HOUR,
+    "_two_parts": Chance(IN_TWO_PARTS),
+    "_gap": Uniform(1, 6),
+    "_percent": Uniform(30, 70),
+    "_meant_at": Vectorised(rules.meant, "due_at", "_days", "_hour"),
+    "_rest_meant_at": Vectorised(rules.rest, "_meant_at", "_two_parts", "_gap"),
+    "_before": Earlier("_rest_meant_at", "max"),
+    "_first_at": Vectorised(rules.paid, "_meant_at", "_before", "number", "_paid_parts"),
+    "_all_at": Vectorised(rules.paid, "_rest_meant_at", "_before", "number", "_paid_parts", "_two_parts"),
+    "_first_is_in": Happened("_first_at", hours=ON_THE_WAY),
+    "_all_is_in": Happened("_all_at", hours=ON_THE_WAY),
+    "_first_amount": Vectorised(rules.first_amount, "amount", "_percent"),
+    "_is_old": Happened("_first_at", hours=SENT_AGAIN),
+    "_is_repeated": Chance(SENT_TWICE),
+    "_twice": Vectorised(np.logical_and, "_is_old", "_is_repeated"),
+    "_again_after": LogNormal(300, 1.5, low=1, high=86_400, digits=0),
+    "_events": Vectorised(rules.events, "_two_parts", "_first_is_in", "_all_is_in", "_twice"),
+    "_channel": Maybe(KEEPS_CHANNEL, Get("customer_id._pays_by"), otherwise=Choice(PAYMENT_CHANNELS)),
+    "_provider": When("_channel", PROVIDERS),
+    "_arrives_after": When("_channel", ARRIVES_AFTER),
+    "_case_at": Vectorised(rules.case, "due_at"),
+    "_case_night_was": Happened("_case_at"),
+    "_very_late": Vectorised(
+        lambda was, case, paid: was & (paid > case), "_case_night_was", "_case_at", "_all_at"
+    ),
+    "_one_was": Earlier("_very_late", "max"),
+    "_opens_case": Vectorised(lambda late, before: late & (before == 0), "_very_late", "_one_was"),
+    "number": Position(),
+    "due_at": Vectorised(rules.due, "_first_day", "_period", "number"),
+    "amount": Vectorised(rules.part, "total_due", "_parts", "number"),
+    "paid_amount": Vectorised(
+        rules.paid_amount, "amount", "_first_amount", "_two_parts", "_first_is_in", "_all_is_in"
+    ),
+    "to_pay": Vectorised(np.subtract, "amount", "paid_amount"),
+    "paid_at": When("_all_is_in", {True: Get("_all_at")}),
+    "status": When(
+        "_all_is_in", {True: "paid"}, otherwise=When("_is_lost", {True: "written_off"}, otherwise="open")
+    ),
+}
+
+loans = Rows(
+    When("status", {"disbursed": 1}, otherwise=0),
+    {
+        "_parts": Get("application_id.instalments"),
+        "_period": Get("application_id._period"),
+        "_stop": Uniform(0.0, 1.0),
+        "_first_day": Vectorised(rules.day_of, "disbursed_at"),
+        "_paid_parts": Vectorised(rules.paid_parts, "application_id._stops", "_parts", "_stop"),
+        "_lost_at": Vectorised(rules.lost, "_first_day", "_period", "_parts", "_paid_parts"),
+        "_is_lost": Happened("_lost_at"),
+        "_is_overdue": Happened("next_due_at"),
+        "number": Text("LN-{disbursed_at:%y%m}-{row:07}"),
+        "status": When(
+            "_is_lost",
+            {True: "written_off"},
+            otherwise=When(
+                "instalments_left",
+                {0: "repaid"},
+                otherwise=When("_is_overdue", {True: "late", False: "active"}),
+            ),
+        ),
+        "interest": Vectorised(rules.interest, "principal", "monthly_rate_bps", "_parts", "_period"),
+        "total_due": Vectorised(np.add, "principal", "interest"),
+        "outstanding": Vectorised(np.subtract, "total_due", "repaid"),
+        "days_past_due": Function(
+            lambda status, due_at: rules.days_past_due(status, due_at, NOW), "status", "next_due_at"
+        ),
+        "monthly_rate_bps": Vectorised(lambda score: np.clip(900 - score, 200, 500), "decision_id.score"),
+        "disbursed_at": Get("application_id._answered_at"),
+        "disbursed_to": Choice(PAYOUTS),
+        "closed_at": When("status", {"repaid": Get("last_paid_at"), "written_off": Get("_lost_at")}),
+        "instalments": Array(instalment, size=Get("_parts")),
+    },
+    per="loan_applications",
+)
+
+payments = Rows(
+    ItemRows("instalments", "_events"),
+    {
+        "_for": Item("instalments", "_events"),
+        "_is_again": Vectorised(lambda turn, twice: twice & (turn == 1), "_for.turn", "_for._twice"),
+        "_is_second": Vectorised(
+            lambda turn, twice, two: two & (turn == 1 + twice), "_for.turn", "_for._twice", "_for._two_parts"
+        ),
+        "_loan": Get("loan_id.row"),
+        "instalment": Get("_for.number"),
+        "amount": Vectorised(
+            rules.event_amount, "_for.amount", "_for._first_amount", "_for._two_parts", "_is_second"
+        ),
+        "channel": Get("_for._channel"),
+        "provider": Get("_for._provider"),
+        "external_reference": Text("{paid_at:%Y%m%d}-{_loan:07}{instalment:02}{_is_second:d}"),
+        "status": When("_is_again", {True: "duplicate", False: "booked"}),
+        "duplicate_of": When("status", {"duplicate": Previous()}),
+        "paid_at": When("_is_second", {True: Get("_for._all_at"), False: Get("_for._first_at")}),
+        "received_at": Vectorised(
+            rules.received, "paid_at", "_for._arrives_after", "_for._again_after", "_is_again"
+        ),
+    },
+    per="loans",
+    high=60,
+)
+
+# Collection
+
+COLLECTORS = staff(
+    "CL", "Joko Susilo", "Ratna Dewi", "Bambang Irawan", "Siti Aminah", "Andi Wijaya",
+    "Lina Kusuma", "Rudi Setiawan", "Nur Hidayah", "Teguh Santoso", "Ayu Permata",
+)  # fmt: skip
+
+collection_cases = Rows(
+    ItemRows("instalments", "_opens_case"),
+    {
+        "_for": Item("instalments", "_opens_case"),
+        "_until": Function(
+            lambda paid_at, closed_at: paid_at or closed_at or NOW, "_for.paid_at", "closed_at"
+        ),
+        "status": When(
+            "loan_id.status", {("repaid", "written_off"): Get("loan_id.status")}, otherwise="open"
+        ),
+        "opened_at": Get("_for._case_at"),
+        "collector": COLLECTORS,
+        "contacts": Array(
+            {
+                "_number": Position(0),
+                "_within": Uniform(0.2, 0.8),
+                "_hour": WORKING_HOUR,
+                "at": Vectorised(rules.contact, "opened_at", "_number", "_within", "_hour"),
+                "channel": Choice({"whatsapp": 45, "call": 38, "sms": 12, "visit": 5}),
+                "outcome": Choice(
+                    {"no_answer": 45, "reached": 22, "promise_to_pay": 20, "refused": 8, "wrong_number": 5}
+                ),
+            },
+            size=Vectorised(rules.contacts, "opened_at", "_until"),
+        ),
+    },
+    per="loans",
+    high=1,
+)
+
+# The audit trail
+
+AUDITED = Trail(
+    [
+        Logged("customers", "identity.checked_at", "identity_checked", "identity",
+               "identity.status", "pending", Get("identity.status")),
+        Logged("customers", "_new_phone_at", "edited", Text("{_id}"),
+               "phone", Digits("+62899########"), Get("phone"), "customer"),
+        Logged("loan_applications", "applied_at", "submitted", Text("{customer_id}"),
+               "status", None, "received", "customer"),
+        Logged("loan_applications", "_scored_at", "scored", Get("_model"), "status", "received", "scored"),
+        Logged("loan_applications", "_queued_at", "referred", Get("_model"), "status", "scored", "in_review"),
+        Logged("loan_applications", "decided_at", "decided", Get("_decided_by"),
+               "status", When("_fate", {BY_HAND: "in_review"}, otherwise="scored"),
+               When("_is_good", {True: "approved"}, otherwise="rejected"),
+               When("_fate", {BY_HAND: "employee"}, otherwise="system")),
+        Logged("loan_applications", "_over_at", Get("status"),
+               When("status", {"disbursed": "payout"}, otherwise="offers"),
+               "status", "approved", Get("status")),
+        Logged("loans", "disbursed_at", "disbursed", "payout", "status", None, "active"),
+        Logged("loans", "closed_at", Get("status"), "ledger",
+               "status", When("status", {"repaid": "active"}, otherwise="late"), Get("status")),
+        Logged("collection_cases", "opened_at", "opened", "collections", "status", None, "open"),
+        Logged("collection_cases", "closed_at", "closed", "collections", "status", "open", Get("status")),
+    ]
+)  # fmt: skip
+
+audit_events = Rows(
+    AUDITED.happenings(),
+    {
+        "_change": AUDITED,
+        "entity": Get("_change.entity"),
+        "entity_id": Get("_change.entity_id"),
+        "at": Get("_change.at"),
+        "actor_kind": Get("_change.actor_kind"),
+        "actor": Get("_change.actor"),
+        "action": Get("_change.action"),
+        "field": Get("_change.field"),
+        "before": Get("_change.before"),
+        "after": Get("_change.after"),
+    },
+    per="customers",
+    high=128,
+)
+
+daily_totals = Summary(
+    "payments",
+    by={"day": Day("paid_at", offset=JAKARTA), "channel": "channel"},
+    totals={"payments": Count(), "amount": Sum("amount")},
+    where={"status": "booked"},
+)
 
 
 class DigitalBankSeeder(DatabaseSeeder):
     """Fills the database of the digital bank."""
 
-    locale: ClassVar[str | list[str]] = "id_ID"
-
-    def seed_all_collections(self, num_records: int | None = None) -> dict[str, int]:
-        """Insert the lives of so many customers; returns how many documents each collection got."""
-        pools = draws.Pools.filled_by(self.faker("pools"))
-        lives = [Life(self, pools, row).documents for row in range(num_records or self.scaled(CUSTOMERS))]
-        documents = {
-            name: [document for life in lives for document in life[name]] for name in COLLECTIONS.values()
-        }
-        return {name: self.insert(name, documents[name], len(documents[name])) for name in documents}
-
-
-class Life:
-    """One customer and all that follows, as `documents` by collection."""
-
-    def __init__(self, seeder: DigitalBankSeeder, pools: draws.Pools, row: int) -> None:
-        self.seeder, self.pools, self.row, self.now = seeder, pools, row, seeder.reference_time
-        self.rng = seeder.rng(f"customers/{row}")
-        self.documents: dict[str, list[Any]] = {name: [] for name in COLLECTIONS.values()}
-        self.ability = self.rng.gauss(0, 1)
-        "To repay: what scores, decisions and lateness have in common; it is stored nowhere."
-        self.channel = draws.pick(self.rng, draws.PAYMENT_CHANNELS)
-        self.customer = customer = self._registration()
-        if customer.identity.status == "verified" and customer.identity.checked_at is not None:
-            self._score(customer.identity.checked_at, None)
-            self._applications(customer.identity.checked_at)
-            scores: list[bank.Score] = self.documents["scores"][::-1]
-            history = [bank.PastScore.model_validate(score.model_dump()) for score in scores]
-            customer.score = bank.CurrentScore(**history[0].model_dump(), history=history[:5])
-        customer.home = self._home()
-        self._edits()
-
-    def next_id(self, collection: str) -> PyObjectId:
-        """Return the id of this customer's next document in a collection."""
-        return self.seeder.object_id(collection, self.row * ROOM + len(self.documents[collection]))
-
-    def add(self, model: type[D], **fields: Any) -> D:
-        """Make a document and keep it."""
-        collection = COLLECTIONS[model]
-        document = model(id=self.next_id(collection), **fields)
-        self.documents[collection].append(document)
-        return document
-
-    def audit(self, entity: D, at: datetime, actor: str, action: str, *changes: tuple[str, Any, Any]) -> None:
-        """Note who changed a document; an actor is `kind:id`."""
-        kind, _, name = actor.partition(":")
-        changed = [bank.Change(field=field, before=before, after=after) for field, before, after in changes]
-        where = {"entity": COLLECTIONS[type(entity)], "entity_id": entity.id}
-        self.add(bank.AuditEvent, **where, at=at, actor_kind=kind, actor=name, action=action, changes=changed)
-
-    def _registration(self) -> bank.Customer:
-        rng, pools, row = self.rng, self.pools, self.row
-        # The bank grows: more register later.
-        since = HISTORY - (HISTORY - 2 * DAY) * rng.random() ** 0.7
-        registered_at = draws.moment(rng, (self.now - since).date())
-        today = registered_at.date()
-        region = draws.pick(rng, {code: weight for code, (weight, *_) in draws.CITIES.items()})
-        _, city, province, postcode = draws.CITIES[region]
-        woman = draws.chance(rng, 0.54)
-        name = f"{rng.choice(pools.women if woman else pools.men)} {rng.choice(pools.families)}"
-        born = today - timedelta(days=rng.randint(19 * 366, 60 * 365))
-        # Another district and serial for each of 989,901 rows.
-        district, serial = (1 + part for part in divmod((row * 7_919 + 104_729) % (99 * 9_999), 9_999))
-        status = draws.pick(rng, {"verified": 92, "refused": 3, "pending": 5})
-        similarity = {"verified": rng.uniform(0.9, 0.999), "refused": rng.uniform(0.3, 0.7)}.get(status)
-        employer = rng.choice(pools.companies) if draws.chance(rng, 0.4) else None
-        mailbox = f"{''.join(filter(str.isalpha, name.lower()))}.{row}@example.com"
-        return self.add(
-            bank.Customer,
-            schema_version=len({since for _, since, _ in draws.ALTERNATIVE_DATA.values() if since <= today}),
-            national_id=f"{region}{district:02}{born.day + 40 * woman:02}{born:%m%y}{serial:04}",
-            name=name,
-            phone=f"+628{rng.choice((12, 13, 21, 52, 57, 77, 96))}{(row * 48_271 + 10_007) % 10**8:08}",
-            email=mailbox if draws.chance(rng, 0.7) else None,
-            born_on=datetime.combine(born, time(), UTC),
-            address=bank.Address(
-                street=rng.choice(pools.streets),
-                city=city,
-                province=province,
-                postcode=f"{postcode}{rng.randint(100, 999)}",
-            ),
-            identity=bank.Identity(
-                status=status,
-                selfie_similarity=similarity and round(similarity, 3),
-                checked_at=None if status == "pending" else registered_at + rng.randint(120, 1_800) * SECOND,
-            ),
-            occupation=rng.choice(draws.EMPLOYED if employer else draws.OWN_BUSINESS),
-            employer=employer,
-            monthly_income=draws.log_normal(rng, 4_500_000, 0.45, 1_000_000, 40_000_000, 10_000),
-            registered_at=registered_at,
-            alternative_data={
-                kind: seen(rng, self.ability)
-                for kind, (share, since, seen) in draws.ALTERNATIVE_DATA.items()
-                if rng.random() < share and since <= today
-            },
-            score=None,
-            home=bank.Home(loan=None, application=None, loans_repaid=0),
-        )
-
-    def _score(self, at: datetime, application_id: PyObjectId | None) -> bank.Score:
-        """Make a score; each loan that was repaid lifts it."""
-        rng, kinds = self.rng, self.customer.alternative_data
-        repaid = sum(loan.status == "repaid" for loan in self.documents["loans"])
-        return self.add(
-            bank.Score,
-            customer_id=self.customer.id,
-            application_id=application_id,
-            value=min(850, max(300, round(rng.gauss(574 + 60 * self.ability + 8 * repaid, 25)))),
-            model_version=f"risk-{at.year}.{(at.month + 2) // 3}",
-            scored_at=at,
-            influences={kind: round(rng.gauss(9 * self.ability, 12)) for kind in kinds},
-        )
-
-    def _applications(self, since: datetime) -> None:
-        """Apply, and again after a refusal or a loan repaid, up to the present."""
-        rng, likely, wait = self.rng, 0.8, draws.wait(self.rng, 0, 10)
-        for _ in range(MOST_APPLICATIONS):
-            day = (since + wait).astimezone(JAKARTA).date()
-            day = draws.payday(rng, day) if draws.chance(rng, 0.35) else day
-            applied_at = max(draws.moment(rng, day), since + 30 * MINUTE)
-            if rng.random() > likely or applied_at > self.now - 60 * MINUTE:
-                return
-            application = self._application(applied_at)
-            if application.status == "disbursed":
-                loan: bank.Loan = self.documents["loans"][-1]
-                if loan.status != "repaid" or loan.closed_at is None:
-                    return
-                since, likely, wait = loan.closed_at, 0.65, draws.wait(rng, 3, 30)
-            elif application.decision is None or application.status == "approved":
-                return
-            else:
-                since, likely, wait = application.decision.decided_at, 0.5, draws.wait(rng, 30, 45)
-
-    def _application(self, applied_at: datetime) -> bank.LoanApplication:
-        rng, id_ = self.rng, self.next_id("loan_applications")
-        score = self._score(applied_at + rng.randint(2, 15) * SECOND, id_)
-        requested = draws.log_normal(rng, 6_200_000, 0.6, *draws.AMOUNTS)
-        frequency = draws.pick(rng, draws.FREQUENCIES)
-        approved, by_hand = score.value >= APPROVED_FROM, REJECTED_BELOW <= score.value < APPROVED_FROM
-        decided_at = score.scored_at + draws.log_normal(rng, 60, 0.8, 10, 480, 1) * SECOND
-        queue = None
-        if by_hand:
-            queue, decided_at = self._queue(score.scored_at + SECOND)
-            approved = draws.chance(rng, 0.55)
-        decided = queue is None or queue.queue_status == "done"
-        granted = draws.log_normal(rng, requested * rng.choice((1, 1, 1, 0.75)), 0, *draws.AMOUNTS)
-        paid_out_at = decided_at + draws.log_normal(rng, 60, 1.2, 5, 4_000, 1) * MINUTE
-        if not decided:
-            status = "in_review"
-        elif not approved:
-            status = "rejected"
-        elif draws.chance(rng, 0.92):
-            status = "disbursed" if paid_out_at <= self.now else "approved"
-        else:  # an offer stands for a week
-            status = "lapsed" if decided_at + 7 * DAY <= self.now else "approved"
-        decision = bank.Decision(
-            outcome="approved" if approved else "rejected",
-            method="underwriter" if by_hand else "automatic",
-            decided_at=decided_at,
-            model_version=score.model_version,
-            score=score.value,
-            reasons=_reasons(score, approved=approved, by_hand=by_hand),
-            approved_amount=granted if approved else None,
-        )
-        application = self.add(
-            bank.LoanApplication,
-            number=f"APP-{applied_at:%y%m}-{self.row * 10 + len(self.documents['loan_applications']):07}",
-            customer_id=self.customer.id,
-            customer_name=self.customer.name,
-            channel=draws.pick(rng, draws.APPLICATION_CHANNELS),
-            purpose=draws.pick(rng, draws.PURPOSES),
-            requested_amount=requested,
-            instalments=rng.choice(draws.INSTALMENTS[frequency]),
-            frequency=frequency,
-            applied_at=applied_at,
-            status=status,
-            underwriting=queue,
-            decision=decision if decided else None,
-        )
-        service = f"system:{score.model_version}"
-        if queue is not None:
-            self.audit(application, queue.queued_at, service, "referred", ("status", "received", "in_review"))
-        if decided:
-            actor = f"employee:{queue.underwriter.id}" if queue and queue.underwriter else service
-            before = "in_review" if queue else "received"
-            self.audit(application, decided_at, actor, "decided", ("status", before, decision.outcome))
-        if status == "lapsed":
-            lapsed_at = decided_at + 7 * DAY
-            self.audit(application, lapsed_at, "system:offers", "lapsed", ("status", "approved", status))
-        if status == "disbursed":
-            self._loan(application, granted, score.value, paid_out_at)
-        return application
-
-    def _queue(self, queued_at: datetime) -> tuple[bank.Underwriting, datetime]:
-        """Return where an application stands in the queue, and when it is decided on."""
-        rng = self.rng
-        hours = draws.log_normal(rng, 20, 0.8, 1, 150, 1) * (20 if queued_at > self.now - HOLIDAYS else 1)
-        decided_at = queued_at + hours * 60 * MINUTE + rng.randint(1, 3_599) * SECOND
-        status = "done"
-        if decided_at > self.now:  # the oldest are taken up first
-            status = "assigned" if queued_at < self.now - HOLIDAYS / 2 else "waiting"
-        underwriter = None if status == "waiting" else rng.choice(self.pools.underwriters)
-        queue = bank.Underwriting(queue_status=status, queued_at=queued_at, underwriter=underwriter)
-        return queue, decided_at
-
-    def _loan(
-        self, application: bank.LoanApplication, principal: int, score: int, disbursed_at: datetime
-    ) -> None:
-        """Pay out a loan and let it be repaid, or not."""
-        rng, parts = self.rng, application.instalments
-        rate = min(500, max(200, 900 - score))
-        months = math.ceil(parts * draws.PERIOD_DAYS[application.frequency] / 30)
-        total = principal + principal * rate * months // 1_000_000 * 100
-        each = total // parts // 100 * 100
-        first = disbursed_at.astimezone(JAKARTA).date()
-        instalments = [
-            bank.Instalment(
-                number=number,
-                due_at=draws.end_of(draws.due_day(first, application.frequency, number)),
-                amount=each if number < parts else total - each * (parts - 1),
-                paid_amount=0,
-                paid_at=None,
-                status="open",
-            )
-            for number in range(1, parts + 1)
-        ]
-        loan_id = self.next_id("loans")
-        self._payments(loan_id, instalments, disbursed_at)
-        unpaid = [part for part in instalments if part.status == "open"]
-        status, closed_at, days_late = "active", None, 0
-        if not unpaid:
-            status, closed_at = "repaid", instalments[-1].paid_at
-        elif draws.night_after(unpaid[0].due_at, WRITE_OFF_AFTER) <= self.now:
-            status, closed_at = "written_off", draws.night_after(unpaid[0].due_at, WRITE_OFF_AFTER)
-        elif unpaid[0].due_at < self.now:
-            status = "late"
-        if unpaid:
-            days_late = max(0, (draws.day_of(closed_at or self.now) - draws.day_of(unpaid[0].due_at)).days)
-        for part in unpaid if status == "written_off" else ():
-            part.status = "written_off"
-        repaid = sum(part.paid_amount for part in instalments)
-        loan = self.add(
-            bank.Loan,
-            number=application.number.replace("APP", "LN"),
-            customer_id=self.customer.id,
-            customer_name=self.customer.name,
-            application_id=application.id,
-            status=status,
-            principal=principal,
-            interest=total - principal,
-            total_due=total,
-            repaid=repaid,
-            outstanding=total - repaid,
-            days_past_due=days_late,
-            next_due_at=unpaid[0].due_at if unpaid and closed_at is None else None,
-            frequency=application.frequency,
-            monthly_rate_bps=rate,
-            disbursed_at=disbursed_at,
-            disbursed_to=rng.choice(draws.PAYOUTS),
-            closed_at=closed_at,
-            instalments=instalments,
-        )
-        change = ("status", "approved", "disbursed")
-        self.audit(application, disbursed_at, "system:payout", "disbursed", change)
-        self.audit(loan, disbursed_at, "system:payout", "disbursed", ("status", None, "active"))
-        if closed_at is not None:
-            before = "late" if unpaid or closed_at > instalments[-1].due_at else "active"
-            self.audit(loan, closed_at, "system:ledger", status, ("status", before, status))
-        self._cases(loan)
-
-    def _payments(self, loan_id: PyObjectId, instalments: list[bank.Instalment], earliest: datetime) -> None:
-        """Pay one instalment after another until the present, or until the customer stops."""
-        rng = self.rng
-        stops = rng.random() < 1 / (1 + math.exp(2.6 + 0.7 * self.ability))
-        for part in instalments[: rng.randrange(len(instalments)) if stops else None]:
-            late = rng.random() < min(0.5, max(0.03, 0.2 - 0.06 * self.ability))
-            days = draws.log_normal(rng, 6, 0.9, 1, 50, 1) if late else -rng.choice((0, 0, 0, 1, 1, 2, 3))
-            day = draws.day_of(part.due_at) + days * DAY
-            split = draws.chance(rng, 0.08)
-            first = part.amount * rng.randint(30, 70) // 100_000 * 1_000 if split else part.amount
-            for amount in filter(None, (first, part.amount - first)):
-                paid_at = max(draws.moment(rng, day), earliest + MINUTE)
-                if not self._payment(loan_id, part.number, amount, paid_at):
-                    return
-                part.paid_amount += amount
-                earliest, day = paid_at, day + rng.randint(1, 6) * DAY
-            part.paid_at, part.status = earliest, "paid"
-
-    def _payment(self, loan_id: PyObjectId, instalment: int, amount: int, paid_at: datetime) -> bool:
-        """Let the event of a payment arrive, sometimes twice; returns whether it did by now."""
-        rng = self.rng
-        channel = self.channel if draws.chance(rng, 0.8) else draws.pick(rng, draws.PAYMENT_CHANNELS)
-        received_at = paid_at + rng.randint(*draws.ARRIVES_AFTER[channel]) * SECOND
-        if received_at > self.now:
-            return False
-        payment = self.add(
-            bank.Payment,
-            loan_id=loan_id,
-            instalment=instalment,
-            amount=amount,
-            channel=channel,
-            provider=rng.choice(draws.PROVIDERS[channel]),
-            external_reference=f"{paid_at:%Y%m%d}-{self.row:07}{len(self.documents['payments']):03}",
-            status="booked",
-            duplicate_of=None,
-            paid_at=paid_at,
-            received_at=received_at,
-        )
-        again_at = received_at + draws.log_normal(rng, 300, 1.5, 1, 86_400, 1) * SECOND
-        if draws.chance(rng, 0.02) and again_at <= self.now:
-            again = {"status": "duplicate", "duplicate_of": payment.id, "received_at": again_at}
-            self.add(bank.Payment, **payment.model_dump(exclude={"id"}) | again)
-        return True
-
-    def _cases(self, loan: bank.Loan) -> None:
-        """Open a case for each time in which an instalment was 30 days late, or more."""
-        spans: list[tuple[datetime, datetime | None]] = []
-        for part in loan.instalments:
-            opened_at, ended_at = draws.night_after(part.due_at, CASE_AFTER), part.paid_at or loan.closed_at
-            if opened_at > self.now or (ended_at and ended_at <= opened_at):
-                continue
-            if spans and (spans[-1][1] is None or opened_at <= spans[-1][1]):
-                opened_at, before = spans.pop()
-                ended_at = max(ended_at, before) if ended_at and before else None
-            spans.append((opened_at, ended_at))
-        for opened_at, closed_at in spans:
-            self._case(loan, opened_at, closed_at)
-
-    def _case(self, loan: bank.Loan, opened_at: datetime, closed_at: datetime | None) -> None:
-        rng, contacts = self.rng, []
-        at = opened_at + rng.randint(8 * 60, 16 * 60) * MINUTE
-        while at < (closed_at or self.now):
-            channel = draws.pick(rng, draws.CONTACT_CHANNELS)
-            contacts.append(
-                bank.Contact(at=at, channel=channel, outcome=draws.pick(rng, draws.CONTACT_OUTCOMES))
-            )
-            at = draws.moment(rng, draws.day_of(at) + rng.randint(3, 9) * DAY, range(9, 18))
-        lost = loan.status == "written_off" and closed_at == loan.closed_at
-        case = self.add(
-            bank.CollectionCase,
-            loan_id=loan.id,
-            customer_id=self.customer.id,
-            customer_name=self.customer.name,
-            status="open" if closed_at is None else "written_off" if lost else "cured",
-            opened_at=opened_at,
-            closed_at=closed_at,
-            collector=rng.choice(self.pools.collectors),
-            contacts=contacts,
-        )
-        self.audit(case, opened_at, "system:collections", "opened", ("status", None, "open"))
-        if closed_at is not None:
-            self.audit(case, closed_at, "system:collections", "closed", ("status", "open", case.status))
-
-    def _home(self) -> bank.Home:
-        """Return the copy of the last loan and application, where they are not over."""
-        loans: list[bank.Loan] = self.documents["loans"]
-        applications: list[bank.LoanApplication] = self.documents["loan_applications"]
-        home = bank.Home(
-            loan=None, application=None, loans_repaid=sum(loan.status == "repaid" for loan in loans)
-        )
-        if loans and loans[-1].next_due_at is not None:
-            loan = loans[-1]
-            due = next(part for part in loan.instalments if part.status == "open")
-            home.loan = bank.HomeLoan(
-                loan_id=loan.id,
-                next_due_amount=due.amount - due.paid_amount,
-                **loan.model_dump(exclude={"id"}),
-            )
-        if applications and applications[-1].status in {"in_review", "approved"}:
-            last = applications[-1]
-            home.application = bank.HomeApplication(
-                application_id=last.id, number=last.number, status=last.status
-            )
-        return home
-
-    def _edits(self) -> None:
-        """Note the result of the identity check, and now and then another telephone."""
-        rng, customer = self.rng, self.customer
-        if customer.identity.checked_at is not None:
-            change = ("identity.status", "pending", customer.identity.status)
-            self.audit(customer, customer.identity.checked_at, "system:identity", "identity_checked", change)
-        if draws.chance(rng, 0.15):
-            at = customer.registered_at + rng.random() * (self.now - customer.registered_at)
-            old = f"+62899{rng.randrange(10**8):08}"
-            actor = f"customer:{customer.id}"
-            self.audit(customer, at.replace(microsecond=0), actor, "edited", ("phone", old, customer.phone))
-
-
-def _reasons(score: bank.Score, *, approved: bool, by_hand: bool) -> list[str]:
-    """Return what spoke for a decision: the strongest influences of its direction, and the rule."""
-    rule = "reviewed by hand" if by_hand else f"score {'above' if approved else 'below'} threshold"
-    ranked = sorted(score.influences.items(), key=lambda each: each[1], reverse=approved)
-    return [rule, *(kind for kind, points in ranked[:3] if (points > 0) == approved)]
+    reference_time = NOW
+    rows = {
+        "customers": customers,
+        "loan_applications": loan_applications,
+        "scores": scores,
+        "decisions": decisions,
+        "loans": loans,
+        "payments": payments,
+        "collection_cases": collection_cases,
+        "audit_events": audit_events,
+        "daily_totals": daily_totals,
+    }

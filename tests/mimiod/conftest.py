@@ -12,6 +12,8 @@ import trustme
 from mimiod import BaseMongoDbSchema, mongo
 from pymongo.database import Database
 
+from tests.mimiod.runs import contents_of
+
 SCHEMA = """
 from typing import Annotated
 
@@ -139,3 +141,95 @@ def secured_server(tmp_path: Path, private_server) -> Iterator[SecuredServer]:
     ) as process:
         yield SecuredServer(process.stdout.readline().strip(), tmp_path / "ca.pem")
         process.stdin.close()
+
+
+ROWS = '''
+import hashlib
+
+import bson
+from mimiod import DatabaseSeeder
+from mimiod.seeding.units import Encoded
+
+PEOPLE, ORDERS_EACH, BUCKETS = 400, 4, 10
+
+
+class ShopPlan:
+    """People with their orders, and totals over all of them: every document from its row number."""
+
+    def __init__(self, seeder):
+        self.seeder = seeder
+        self.roots = {"people": seeder.scaled(PEOPLE), "totals": 1}
+        self.expected = {
+            "people": self.roots["people"], "orders": ORDERS_EACH * self.roots["people"], "totals": BUCKETS
+        }
+        self.computed = frozenset({"totals"})
+        self.pools = None
+
+    def adopt(self, pools):
+        self.pools = pools
+
+    def rows_per_unit(self, root):
+        return 50
+
+    def person(self, row):
+        return {
+            "_id": self.seeder.object_id("people", row),
+            "name": hashlib.blake2b(f"{self.seeder.seed}/{row}".encode()).hexdigest(),
+            "email": f"{row}@example.com",
+        }
+
+    def order(self, row):
+        owner = self.seeder.object_id("people", row // ORDERS_EACH)
+        return {"_id": self.seeder.object_id("orders", row), "person": owner, "total": row % 100}
+
+    def total(self, bucket):
+        return {
+            "_id": self.seeder.object_id("totals", bucket),
+            "people": sum(1 for row in range(self.roots["people"]) if row % BUCKETS == bucket),
+        }
+
+    def encode(self, unit):
+        if unit.root == "totals":
+            yield Encoded("totals", [bson.encode(self.total(bucket)) for bucket in range(BUCKETS)])
+            return
+        rows = range(unit.start, unit.stop)
+        yield Encoded("people", [bson.encode(self.person(row)) for row in rows])
+        orders = range(unit.start * ORDERS_EACH, unit.stop * ORDERS_EACH)
+        yield Encoded("orders", [bson.encode(self.order(row)) for row in orders])
+
+    def row_of(self, collection, identifier):
+        return int.from_bytes(identifier.binary[7:], "big")
+
+
+class ShopSeeder(DatabaseSeeder):
+    def plan(self):
+        return ShopPlan(self)
+'''
+"""A seeder that declares its data, by a plan of its own."""
+
+
+@pytest.fixture
+def make_shop(make_project) -> Callable[..., Path]:
+    """Write a project whose data is declared; pairs of texts change its seeder, `schema` its schema."""
+    schema = SCHEMA.replace(
+        "\ndatabase_schema",
+        "\nclass Total(BaseMongoDbDocumentSchema):\n    people: int\n\n\ndatabase_schema",
+    ).replace(
+        '        "orders"', '        "totals": BaseCollectionSchema(document_schema=Total),\n        "orders"'
+    )
+
+    def make(*changes: tuple[str, str], schema_changes: tuple[tuple[str, str], ...] = ()) -> Path:
+        texts = [ROWS, schema]
+        for number, pairs in enumerate((changes, schema_changes)):
+            for old, new in pairs:
+                assert old in texts[number]
+                texts[number] = texts[number].replace(old, new)
+        return make_project(seed_db=texts[0], db_schema=texts[1])
+
+    return make
+
+
+@pytest.fixture
+def contents(trial) -> Callable[[], str]:
+    """Return a digest of every document of the test's database but Mimiod's own, to the byte."""
+    return lambda: contents_of(trial.database)

@@ -41,7 +41,7 @@ def test_the_packages_readme_shows_what_happens(tmp_path, mongodb):
 
     expected = without_what_varies(transcript, mongodb.database)
     assert without_what_varies(ran.stdout, mongodb.database) == expected
-    assert expected[-1] == "library: verified, 250 documents"
+    assert expected[-1] == "library: verified, 258 documents"
 
 
 def test_what_the_third_step_names_a_seeder_has():

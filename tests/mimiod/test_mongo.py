@@ -6,11 +6,19 @@ from decimal import Decimal
 from enum import Enum
 from urllib.parse import quote_plus
 
+import pymongo.errors
 import pytest
 from bson import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
-from mimiod import AccessDeniedError, ConfigurationError, DatabaseError, ServerUnavailableError, mongo
+from mimiod import (
+    AccessDeniedError,
+    ConfigurationError,
+    DatabaseError,
+    DiskFullError,
+    ServerUnavailableError,
+    mongo,
+)
 
 SECRET = "s3cretW0rd"
 
@@ -150,3 +158,20 @@ def test_a_refused_document_is_named_with_the_reason(trial):
         mongo.driver_errors(trial.uri),
     ):
         trial.database.things.insert_many([{"_id": 7}, {"_id": 8, "name": "x"}], ordered=False)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pymongo.errors.OperationFailure("out of disk space", 14031),
+        pymongo.errors.OperationFailure("28: No space left on device", 8),
+        pymongo.errors.BulkWriteError({"writeErrors": [{"index": 0, "code": 14031, "errmsg": "full"}]}),
+    ],
+    ids=["its code", "its text", "in a batch"],
+)
+def test_a_full_disk_is_said(said):
+    with (
+        pytest.raises(DiskFullError, match="the disk of mongodb://h/ is full: make room, then run"),
+        mongo.driver_errors("mongodb://h/"),
+    ):
+        raise said

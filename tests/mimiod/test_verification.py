@@ -15,6 +15,7 @@ from mimiod import (
     Reference,
     structure,
 )
+from mimiod.checking import existing, verification
 from mimiod.checking.verification import EXAMPLES, verify
 from pydantic import BaseModel, field_validator
 
@@ -210,3 +211,39 @@ def test_exactly_the_dangling_references_are_found(trial, present, wanted):
     found = verify(trial.database, schema).collections["orders"].fault_counts.get("reference", 0)
 
     assert found == sum(number not in present for number in wanted)
+
+
+class Node(BaseMongoDbDocumentSchema):
+    parent: Annotated[PyObjectId | None, Reference("nodes")] = None
+    leaf: Annotated[str | None, Reference("leaves", field="name")] = None
+
+
+class Leaf(BaseMongoDbDocumentSchema):
+    name: str
+    node: Annotated[PyObjectId, Reference("nodes")]
+
+
+@pytest.mark.parametrize("most", [10**6, 10], ids=["kept", "looked up"])
+def test_references_in_circles_are_followed(trial, monkeypatch, most):
+    monkeypatch.setattr(existing, "MOST_IDS", most)
+    monkeypatch.setattr(existing, "MOST_OTHERS", most)
+    monkeypatch.setattr(verification, "_MOST_WAITING", most)
+    monkeypatch.setattr(verification, "_BATCH", 20)
+    schema = trial.schema(
+        nodes=BaseCollectionSchema(document_schema=Node), leaves=BaseCollectionSchema(document_schema=Leaf)
+    )
+    structure.create_collections(trial.database, schema)
+    nodes = [
+        {"_id": identifier(n), "parent": identifier(n + 1 if n < 99 else 500), "leaf": f"l{n % 51}"}
+        for n in range(100)
+    ]
+    leaves = [{"_id": identifier(n), "name": f"l{n}", "node": identifier(2 * n)} for n in range(51)]
+    trial.database.nodes.insert_many(nodes)
+    trial.database.leaves.insert_many(leaves)
+
+    report = verify(trial.database, schema)
+
+    assert sorted(str(fault) for fault in report.faults) == [
+        f"leaves _id {identifier(50)}: node {identifier(100)} is in no nodes._id",
+        f"nodes _id {identifier(99)}: parent {identifier(500)} is in no nodes._id",
+    ]

@@ -5,12 +5,20 @@
     MimiodError
     ├── ConfigurationError     (ValueError)       a setting, URI or schema that cannot be used
     ├── ProjectError           (ValueError)       a project folder that cannot be loaded
+    │   └── DeclarationError                      a declaration of rows that cannot be drawn
     ├── ServerUnavailableError (ConnectionError)  no server answers, or it stopped answering
     ├── AccessDeniedError      (PermissionError)  wrong password, or a right is missing
     ├── EmbeddedServerError    (RuntimeError)     the embedded server cannot be had or started
     ├── DatabaseInUseError     (RuntimeError)     another run, or data that is not Mimiod's
     ├── DuplicateKeysError     (ValueError)       a unique index over data that is not unique
+    ├── DuplicateRowError      (ValueError)       two rows with one key of a unique index
+    ├── DocumentRefusedError   (ValueError)       documents that the validator refuses, or above 16 MB
     ├── IndexConflictError     (ValueError)       an index of that name with other options
+    ├── AppendError            (ValueError)       nothing there that rows could be added to
+    ├── EmptyDatabaseError     (LookupError)      nothing there that could be checked
+    ├── WorkerLostError        (RuntimeError)     worker processes that die, or cannot be had
+    ├── DiskFullError          (OSError)          a server without room
+    ├── UnknownRuleError       (LookupError)      a design rule that there is not
     └── DatabaseError          (RuntimeError)     anything else that the server refused
 
 The text of each is one line that a person can act on. None ever holds a password.
@@ -25,7 +33,17 @@ if TYPE_CHECKING:
 
 
 class MimiodError(Exception):
-    """Whatever Mimiod cannot do, said in one line."""
+    """Whatever Mimiod cannot do, said in one line. It passes between processes with its facts."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[MimiodError], arguments: tuple[Any, ...], facts: dict[str, Any]) -> MimiodError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(facts)
+    return error
 
 
 class ConfigurationError(MimiodError, ValueError):
@@ -34,6 +52,10 @@ class ConfigurationError(MimiodError, ValueError):
 
 class ProjectError(MimiodError, ValueError):
     """A project folder that cannot be loaded."""
+
+
+class DeclarationError(ProjectError):
+    """A declaration of rows that cannot be drawn."""
 
 
 class ServerUnavailableError(MimiodError, ConnectionError):
@@ -74,6 +96,51 @@ class DuplicateKeysError(MimiodError, ValueError):
             f"unique index {index!r} on {collection!r} cannot be built over duplicates: {shown}{more}; "
             "remove the duplicates or drop `unique`"
         )
+
+
+class DuplicateRowError(MimiodError, ValueError):
+    """Two rows with one key of a unique index."""
+
+    def __init__(self, collection: str, index: str, key: str, rows: Sequence[str]) -> None:
+        self.collection = collection
+        self.index = index
+        self.key = key
+        self.rows = list(rows)
+        "The row that was refused, and the one that has the key, as far as it can be told."
+        super().__init__(
+            f"unique index {index!r} on {collection!r}: {' and '.join(rows)} have the key {key}; "
+            "make its values unique in the declaration, or drop `unique`"
+        )
+
+
+class DocumentRefusedError(MimiodError, ValueError):
+    """Documents that the validator refuses, or that are larger than a document may be."""
+
+
+class AppendError(MimiodError, ValueError):
+    """A database that no rows can be added to."""
+
+
+class EmptyDatabaseError(MimiodError, LookupError):
+    """A database without data that a check could be made on."""
+
+
+class WorkerLostError(MimiodError, RuntimeError):
+    """Worker processes that die, or that cannot be had."""
+
+
+class DiskFullError(MimiodError, OSError):
+    """A server that has no room for more."""
+
+
+class UnknownRuleError(MimiodError, LookupError):
+    """A design rule that there is not."""
+
+    def __init__(self, rule: str, nearest: Sequence[str]) -> None:
+        meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+        super().__init__(f"there is no rule {rule!r}; {meant}`mimiod rules` lists them")
+        self.rule = rule
+        self.nearest = list(nearest)
 
 
 class IndexConflictError(MimiodError, ValueError):

@@ -22,6 +22,7 @@ from mimiod.errors import (
     AccessDeniedError,
     ConfigurationError,
     DatabaseError,
+    DiskFullError,
     MimiodError,
     ServerUnavailableError,
 )
@@ -39,6 +40,7 @@ ANSWER_WITHIN = 4.0
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = (18, 8000)
 "The second is Atlas's."
+_OUT_OF_DISK_SPACE = 14031
 _URI_FORM = (
     "it has to read mongodb://user:password@host:port/?options, "
     "with / : @ and % in a user or password written as %2F %3A %40 %25"
@@ -81,6 +83,11 @@ class Server:
     version: str
     stand_in: str | None
     "The product's name where it is not MongoDB but speaks its protocol."
+
+    @property
+    def serves_one_at_a_time(self) -> bool:
+        """Whether several clients together get no more done than one: true of the embedded server."""
+        return self.stand_in is not None and self.stand_in.startswith("SecantusDB")
 
     def __str__(self) -> str:
         return f"{self.stand_in} (as MongoDB {self.version})" if self.stand_in else f"MongoDB {self.version}"
@@ -182,6 +189,10 @@ def driver_errors(uri: str = "") -> Iterator[None]:
     try:
         yield
     except pymongo.errors.PyMongoError as exc:
+        if _is_disk_full(exc):
+            raise DiskFullError(
+                f"the disk of {where} is full: make room, then run the same command again"
+            ) from exc
         raise _translated(exc, where, user_of(uri)) from exc
 
 
@@ -214,6 +225,17 @@ def _refused_writes(exc: pymongo.errors.BulkWriteError) -> str:
     why = f" ({first['errInfo']['details']})" if "details" in first.get("errInfo", {}) else ""
     identifier = first.get("op", {}).get("_id")
     return f"{len(errors)} documents of a batch, the first _id {identifier}: {reason}{why}"
+
+
+def _is_disk_full(exc: pymongo.errors.PyMongoError) -> bool:
+    errors = [{"code": getattr(exc, "code", None), "errmsg": str(exc)}]
+    if isinstance(exc, pymongo.errors.BulkWriteError):
+        errors = (exc.details or {}).get("writeErrors", [])
+    return any(
+        error.get("code") == _OUT_OF_DISK_SPACE
+        or any(sign in str(error.get("errmsg")).lower() for sign in ("no space left", "enospc"))
+        for error in errors
+    )
 
 
 def brief(exc: Exception) -> str:

@@ -97,6 +97,17 @@ def place_of(exc: BaseException, folder: Path) -> str | None:
     return f"{own[-1].filename}:{own[-1].lineno}" if own else None
 
 
+def explained(exc: Exception, folder: Path, otherwise: str) -> MimiodError:
+    """Return what a project's own code raised as an error that names its file and line.
+
+    `otherwise` names the place where none of the project's lines stands in the traceback.
+    """
+    if isinstance(exc, MimiodError):
+        return exc
+    where = place_of(exc, folder) or otherwise
+    return ProjectError(f"{where}: {type(exc).__name__}: {' '.join(str(exc).split())}")
+
+
 def _seeder_in(module: ModuleType, folder: Path) -> type[DatabaseSeeder]:
     seeders = [
         member

@@ -38,6 +38,8 @@ class RunLock:
     def __init__(self, database: Database[dict[str, Any]], facts: Mapping[str, Any]) -> None:
         self.database = database
         self.marks = database[COLLECTION]
+        self.state_before: str | None = None
+        "How the run before this one left the database."
         self.mark = {
             "_id": _ID,
             "token": uuid.uuid4().hex,
@@ -65,12 +67,17 @@ class RunLock:
         try:
             # Only if it is still the mark that was looked at: two runs at once cannot both take it.
             self.marks.replace_one(seen, mark, upsert=True)
+            self.state_before = holder["state"] if holder else None
         except pymongo.errors.DuplicateKeyError as exc:
             raise DatabaseInUseError(self._held_by(self.marks.find_one({"_id": _ID}) or mark)) from exc
 
     def release(self, state: str) -> None:
-        """Leave the database, saying how it was left: complete, failed or interrupted."""
-        with suppress(pymongo.errors.DuplicateKeyError):  # another run has taken over meanwhile
+        """Leave the database, saying how it was left: complete, failed or interrupted.
+
+        A server that is gone is not told: the mark of a dead process is no obstacle to the next run.
+        """
+        # A duplicate: another run has taken over meanwhile.
+        with suppress(pymongo.errors.DuplicateKeyError, pymongo.errors.AutoReconnect):
             self._write({"state": state})
 
     @contextmanager

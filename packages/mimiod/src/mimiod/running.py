@@ -12,10 +12,12 @@ import pymongo.errors
 
 from mimiod import mongo, structure
 from mimiod.checking.verification import Verification, verify
-from mimiod.errors import IndexConflictError, MimiodError, ProjectError
-from mimiod.projects import place_of
+from mimiod.errors import AppendError, IndexConflictError
+from mimiod.projects import explained
+from mimiod.resuming import Seeding, Way
 from mimiod.run_lock import RunLock
 from mimiod.seeder_base import DatabaseSeeder
+from mimiod.seeding.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
     from mimiod.projects import Project
+
+START_OVER = "run the same command again to start over"
+GO_ON = "run the same command again to go on where it ended"
+"What a KeyboardInterrupt from `run` says, by whether the seeder declares its data."
 
 
 class Reporter(Protocol):
@@ -88,17 +94,29 @@ def run(
     seed: int | None = None,
     scale: float = 1.0,
     replace: bool = False,
+    way: Way | None = None,
 ) -> Summary:
-    """Fill the project's database on the server at `uri`; what Mimiod had put there before goes.
+    """Fill the project's database on the server at `uri`.
+
+    What Mimiod had put there before goes, unless a run for the same data did not end, or rows are to
+    be added (`way.append`, which takes the place of `scale`): then what is there is kept.
 
     Raises:
         MimiodError: the run could not be done; the database is marked as failed.
-        KeyboardInterrupt: as it came; the database is marked as interrupted.
+        AppendError: there is nothing to add rows to; the database stays as it was.
+        KeyboardInterrupt: it came; its text says what to do next. The database is marked as interrupted.
     """
+    way = way or Way()
     seeder = _seeder(project, uri)
-    seeder.scale = scale
+    seeder.scale = scale = scale if way.append is None else way.append
     if seed is not None:
         seeder.seed = seed
+    try:
+        plan = seeder.plan()
+    except Exception as exc:
+        raise explained(exc, project.folder, f"{project.seeder.__name__}.plan()") from exc
+    if plan is None and way.append is not None:
+        raise AppendError(f"{project.name} seeds its database by itself: only declared rows can be added to")
     client = mongo.connect(uri)
     with mongo.driver_errors(uri), client:
         database = mongo.database(client, project.schema.database_name)
@@ -113,13 +131,17 @@ def run(
         lock = RunLock(database, {"project": project.name, "seed": seeder.seed, "scale": scale})
         lock.acquire(replace=replace)
         state = "failed"
+        seeding = Seeding(project, seeder, plan, database, way) if plan else None
         try:
             with lock.heartbeat():
-                _Run(project, seeder, database, summary, reporter).fill()
+                _Run(project, seeder, database, summary, reporter, seeding).fill()
             state = "complete" if summary.passed else "failed"
+        except AppendError:
+            state = lock.state_before or state
+            raise
         except KeyboardInterrupt:
             state = "interrupted"
-            raise
+            raise KeyboardInterrupt(GO_ON if plan else START_OVER) from None
         finally:
             lock.release(state)
             seeder.close()
@@ -135,6 +157,8 @@ class _Run:
     database: Database[dict[str, Any]]
     summary: Summary
     reporter: Reporter
+    seeding: Seeding | None
+    "None where the seeder inserts its documents by itself."
     counts: dict[str, int] = field(default_factory=dict)
     "Documents seeded by collection; counting them on the server can take as long as reading them."
 
@@ -142,12 +166,21 @@ class _Run:
         """Do all of them."""
         schema = self.project.schema
         self.seeder.progress = self.seeded
-        with self.phase("clear"):
-            self.own("clear_database")
+        kept = self.seeding.look() if self.seeding else None
+        if kept:
+            self.reporter.note(kept)
+        else:
+            with self.phase("clear"):
+                Progress.forget(self.database)
+                self.own("clear_database")
         with self.phase("collections"):
-            refused = structure.create_collections(self.database, schema).refused
+            refused = self.collections()
         with self.phase("seed"):
-            self.own("seed_all_collections")
+            if self.seeding:
+                with self.explaining("its plan"):
+                    self.seeding.load(self.seeded, self.reporter.note)
+            else:
+                self.own("seed_all_collections")
         with self.phase("indexes"):
             if self.overrides("create_indexes"):
                 self.own("create_indexes")
@@ -164,6 +197,27 @@ class _Run:
             self.summary.verification = verify(
                 self.database, schema, unsupported_indexes=frozenset(refused), progress=self.verified
             )
+            if self.seeding:
+                self.conclude(self.seeding)
+
+    def collections(self) -> dict[str, str]:
+        """Make the collections; returns what a stand-in for MongoDB refuses of them."""
+        if self.seeding:
+            self.seeding.clear_computed()
+        refused = structure.create_collections(self.database, self.project.schema).refused
+        for line in self.seeding.shard() if self.seeding else ():
+            self.reporter.note(line)
+        return refused
+
+    def conclude(self, seeding: Seeding) -> None:
+        """Compare with what was made. A run that passed can be appended to; one that did not starts over."""
+        found = self.summary.verification.collections
+        self.summary.faults += seeding.miscounted({name: each.documents for name, each in found.items()})
+        if self.summary.passed:
+            seeding.progress.complete = True
+            seeding.progress.write()
+        else:
+            Progress.forget(self.database)
 
     def seeded(self, collection: str, done: int, total: int | None) -> None:
         self.counts[collection] = done
@@ -177,13 +231,18 @@ class _Run:
 
     def own(self, method: str) -> Any:
         """Call a method of the seeder; what its code raises is said with file and line."""
-        try:
+        with self.explaining(f"{self.project.seeder.__name__}.{method}()"):
             return getattr(self.seeder, method)()
-        except (MimiodError, pymongo.errors.PyMongoError):
+
+    @contextmanager
+    def explaining(self, otherwise: str) -> Iterator[None]:
+        """Say what the project's code raises with file and line, else with `otherwise`."""
+        try:
+            yield
+        except pymongo.errors.PyMongoError:
             raise
         except Exception as exc:
-            where = place_of(exc, self.project.folder) or f"{self.project.seeder.__name__}.{method}()"
-            raise ProjectError(f"{where}: {type(exc).__name__}: {' '.join(str(exc).split())}") from exc
+            raise explained(exc, self.project.folder, otherwise) from exc
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -196,11 +255,8 @@ class _Run:
 def _seeder(project: Project, uri: str) -> DatabaseSeeder:
     try:
         return project.seeder(uri, project.schema)
-    except MimiodError:
-        raise
     except Exception as exc:
-        where = place_of(exc, project.folder) or project.seeder.__name__
-        raise ProjectError(f"{where}: {type(exc).__name__}: {' '.join(str(exc).split())}") from exc
+        raise explained(exc, project.folder, project.seeder.__name__) from exc
 
 
 def _faults_in(verdict: Any) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -71,6 +71,58 @@ class Reference:
     "The field there that holds the value."
     why: str = ""
     "Why a reference and not an embedded document."
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A mark on a field: it repeats a field of the document that a reference names.
+
+    `Annotated[str, Copy("customer_id.name")]`: the name of the customer that `customer_id` refers to.
+    """
+
+    path: str
+    "The reference in the same document, then the field there."
+    stale: str = ""
+    "How old the copy may be, and who brings it up to date."
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A mark on a field: it is computed from other documents, or from an array in the same one.
+
+    `Annotated[int, Computed("count", "orders")]`: how many documents of `orders` refer to this one.
+    `Annotated[float, Computed("sum", "orders.amount", where={"status": "paid"})]`: over some of them.
+    `Annotated[int, Computed("sum", "items.quantity")]`: over an array of this document.
+    """
+
+    how: Literal["count", "sum", "min", "max", "latest", "earliest"]
+    "`latest` and `earliest` are the value of the document with the last or first `by`."
+    of: str
+    "A collection that refers to this one, or an array here; then, but for a count, the field."
+    where: tuple[tuple[str, Any], ...] | dict[str, Any] = ()
+    "Only documents with these values count; a list means any of them."
+    by: str = ""
+    "The moment that `latest` and `earliest` go by."
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """`where` as a mapping."""
+        return dict(self.where)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NotBefore:
+    """A mark on a moment: it does not come before other moments.
+
+    `Annotated[datetime, NotBefore("applied_at", "customer_id.registered_at")]`: fields of the same
+    document, or through a reference of the document that it names. A null orders nothing.
+    """
+
+    paths: tuple[str, ...]
+    "The earlier moments."
+
+    def __init__(self, *paths: str) -> None:
+        object.__setattr__(self, "paths", paths)
 
 
 class IndexDirection(Enum):
@@ -198,8 +250,15 @@ class BaseCollectionSchema(BaseModel):
     description: str = ""
     validation_level: Literal["strict", "moderate", "off"] = "strict"
     validation_action: Literal["error", "warn"] = "error"
+    shard_key: dict[str, int | str] | None = None
+    "On a sharded cluster: the fields and `1`, or one field and `hashed`, by which it is spread."
     options: dict[str, Any] = Field(default_factory=dict)
     "What `create` takes beside the validator: timeseries, capped, size, clusteredIndex, collation …"
+
+    def shrinks(self) -> bool:
+        """Return whether the server removes documents by itself: a TTL index, or a capped collection."""
+        ttl = any(index.ttl_seconds is not None for index in self.indexes)
+        return ttl or bool(self.options.keys() & {"capped", "expireAfterSeconds"})
 
     @model_validator(mode="after")
     def _index_names_differ(self) -> BaseCollectionSchema:
@@ -211,12 +270,57 @@ class BaseCollectionSchema(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A parameter of a query: a value that stands in the data, as `Sample("customers.phone")`."""
+
+    path: str
+    "A collection and a field of its documents, by dotted path."
+
+
+class Query(BaseModel):
+    """A query, or a write, that the database is designed for.
+
+    Values in `filter`, `pipeline`, `update` and `document` may be a `Sample`.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+    name: str
+    collection: str
+    action: Literal["find", "aggregate", "insert", "update", "delete"] = "find"
+    filter: dict[str, Any] = Field(default_factory=dict)
+    sort: dict[str, Literal[1, -1]] = Field(default_factory=dict)
+    projection: dict[str, Any] | None = None
+    limit: int | None = Field(default=None, ge=1)
+    pipeline: list[dict[str, Any]] = Field(default_factory=list)
+    "Of an aggregation."
+    update: dict[str, Any] = Field(default_factory=dict)
+    "The operators of an update."
+    document: dict[str, Any] = Field(default_factory=dict)
+    "Of an insertion: its fields, as far as indexes and rules are concerned."
+    collation: dict[str, Any] | None = None
+    per_minute: float = Field(gt=0)
+    "How often it is asked at the volume that the database is designed for."
+    priority: Literal["high", "medium", "low"] = "medium"
+    latency_ms: float | None = Field(default=None, gt=0)
+    "What it may take."
+    description: str = ""
+
+
 class BaseMongoDbSchema(BaseModel):
     """A database: its name and its collections."""
 
     collections: dict[str, BaseCollectionSchema]
     database_name: str
     description: str = ""
+    workload: list[Query] = Field(default_factory=list)
+    "The queries and writes that it is designed for."
+    accepted: dict[str, str] = Field(default_factory=dict)
+    """Findings that are meant to be: a rule's id, or `rule:collection`, or `rule:collection.field` or
+    `rule:collection.index`, and the reason."""
+    volumes: dict[str, int] = Field(default_factory=dict)
+    "How many documents each collection is designed for."
 
     @field_validator("database_name")
     @classmethod
@@ -242,43 +346,59 @@ class BaseMongoDbSchema(BaseModel):
         return self
 
 
+Mark = TypeVar("Mark", Reference, Copy, Computed, NotBefore)
+
+
 def references(model: type[BaseModel] | None) -> Mapping[str, Reference]:
-    """Return the references of a model's documents by dotted path.
+    """Return the references of a model's documents by dotted path, as `marks` has it."""
+    return marks(model, Reference)
+
+
+def marks(model: type[BaseModel] | None, kind: type[Mark]) -> Mapping[str, Mark]:
+    """Return what the fields of a model's documents are marked with, by dotted path.
 
     Array positions are left out of a path (`items.product_id`), as in a query; the values of a
     mapping with free keys stand under `*`.
     """
-    found: dict[str, Reference] = {}
+    found: dict[str, Mark] = {}
     if model is not None:
-        _collect_references(model, "", found, ())
+        _collect(kind, model, "", found, ())
     return found
 
 
-def _collect_references(
-    model: type[BaseModel], prefix: str, found: dict[str, Reference], above: tuple[type[BaseModel], ...]
+def _collect(
+    kind: type[Mark],
+    model: type[BaseModel],
+    prefix: str,
+    found: dict[str, Mark],
+    above: tuple[type[BaseModel], ...],
 ) -> None:
     for name, field in model.model_fields.items():
         path = prefix + (field.serialization_alias or name)
         for mark in field.metadata:
-            if isinstance(mark, Reference):
+            if isinstance(mark, kind):
                 found[path] = mark
-        _collect_in_type(field.annotation, path, found, (*above, model))
+        _collect_in_type(kind, field.annotation, path, found, (*above, model))
 
 
 def _collect_in_type(
-    annotation: Any, path: str, found: dict[str, Reference], above: tuple[type[BaseModel], ...]
+    kind: type[Mark],
+    annotation: Any,
+    path: str,
+    found: dict[str, Mark],
+    above: tuple[type[BaseModel], ...],
 ) -> None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if annotation not in above:
-            _collect_references(annotation, f"{path}.", found, above)
+            _collect(kind, annotation, f"{path}.", found, above)
         return
     for mark in getattr(annotation, "__metadata__", ()):
-        if isinstance(mark, Reference):
+        if isinstance(mark, kind):
             found[path] = mark
     origin = getattr(annotation, "__origin__", None)
     arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if isinstance(origin, type) and issubclass(origin, dict):
-        _collect_in_type(arguments[1], f"{path}.*", found, above)
+        _collect_in_type(kind, arguments[1], f"{path}.*", found, above)
         return
     for argument in arguments:
-        _collect_in_type(argument, path, found, above)
+        _collect_in_type(kind, argument, path, found, above)

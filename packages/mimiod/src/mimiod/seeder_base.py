@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,12 +16,17 @@ import pydantic
 from mimiod import mongo, structure
 from mimiod.checking.verification import verify
 from mimiod.schema_types import PyObjectId
+from mimiod.seeding.executors import InProcess
+from mimiod.seeding.loading import PATIENCE
+from mimiod.seeding.plan import Plan, id_owner
+from mimiod.seeding.progress import missing
 
 if TYPE_CHECKING:
     from faker import Faker
     from pymongo.database import Database
 
     from mimiod.schema_types import BaseMongoDbSchema
+    from mimiod.seeding.declaration import Rows, Summary
 
 BATCH = 1000
 "Documents in one insert."
@@ -52,11 +56,19 @@ class DatabaseSeeder(ABC):
     locale: ClassVar[str | list[str]] = "en_US"
     "The locale, or locales to be mixed, of `faker()`."
     progress: Progress = staticmethod(no_progress)
+    rows: ClassVar[Mapping[str, Rows | Summary]] = {}
+    "What the collections are filled with, by name; a seeder that declares it need not define a method."
 
     def __init__(self, connection_string: str, database_schema: BaseMongoDbSchema) -> None:
         self.connection_string = connection_string
         self.database_schema = database_schema
         self._inserted: Counter[str] = Counter()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = cls.rows or cls.plan is not DatabaseSeeder.plan
+        if declared and cls.seed_all_collections is DatabaseSeeder.seed_all_collections:
+            cls.seed_all_collections = DatabaseSeeder._load  # type: ignore[method-assign]
 
     @abstractmethod
     def seed_all_collections(self, num_records: int | None = None) -> Any:
@@ -64,6 +76,34 @@ class DatabaseSeeder(ABC):
 
         `num_records`, where given, is how many documents of the main collection are wanted.
         """
+
+    def plan(self) -> Plan | None:
+        """Return what every document is, None where `seed_all_collections` makes them by itself.
+
+        Raises:
+            DeclarationError: what is declared cannot be drawn, or the schema has other fields.
+        """
+        if not self.rows or type(self).seed_all_collections is not DatabaseSeeder._load:
+            return None
+        return Plan(self.database_schema, self.rows, self.seed, self.scale, self.reference_time)
+
+    def _load(self, num_records: int | None = None) -> None:
+        """Insert the documents that are declared, in this process; what is there already is kept."""
+        del num_records  # `scale` says how many
+        plan = self.plan()
+        assert plan is not None
+        executor = InProcess(
+            plan,
+            self.database,
+            uri=self.connection_string,
+            say=lambda _text: None,
+            patience=PATIENCE,
+        )
+        made: Counter[str] = Counter()
+        for done in executor.run(deque(missing(plan, {}))):
+            for name, number in done.made.items():
+                made[name] += number
+                self.progress(name, made[name], plan.expected[name])
 
     def create_indexes(self) -> Any:
         """Build the indexes that the schema declares; those that are there already are kept.
@@ -158,8 +198,9 @@ class DatabaseSeeder(ABC):
         a digest of collection and seed (3), the row (5).
         """
         seconds = int(self.reference_time.timestamp()) & 0xFFFFFFFF
-        owner = hashlib.blake2b(f"{self.seed}/{collection}".encode(), digest_size=3).digest()
-        return PyObjectId(seconds.to_bytes(4, "big") + owner + row.to_bytes(5, "big"))
+        return PyObjectId(
+            seconds.to_bytes(4, "big") + id_owner(self.seed, collection) + row.to_bytes(5, "big")
+        )
 
     def insert(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -26,6 +26,12 @@ class Settings:
     "`MONGODB_URI`, None where it is unset or empty."
     server_cache: str
     "`MIMIOD_SERVER_CACHE`: memory for the embedded server's cache, such as 512M."
+    openai_api_key: str | None = field(default=None, repr=False)
+    "`OPENAI_API_KEY`, None where it is unset or empty: then no language model is asked."
+    openai_endpoint: str = "https://api.openai.com/v1"
+    "`OPENAI_ENDPOINT`: the base address of a service that speaks OpenAI's chat completions."
+    openai_model: str = "gpt-4o-mini"
+    "`OPENAI_MODEL`."
 
 
 def load_settings(project: Path | None = None) -> Settings:
@@ -47,6 +53,9 @@ def load_settings(project: Path | None = None) -> Settings:
         data_dir=home / Path(values.get("MIMIOD_DATA_DIR", "data")).expanduser(),
         mongodb_uri=values.get("MONGODB_URI"),
         server_cache=values.get("MIMIOD_SERVER_CACHE", "512M"),
+        openai_api_key=values.get("OPENAI_API_KEY"),
+        openai_endpoint=values.get("OPENAI_ENDPOINT", Settings.openai_endpoint),
+        openai_model=values.get("OPENAI_MODEL", Settings.openai_model),
     )
 
 

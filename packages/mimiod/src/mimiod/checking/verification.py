@@ -1,38 +1,41 @@
 """The verification of a database against its schema: every document, every reference, every index.
 
-It streams: memory does not grow with the data. Documents are judged twice, by the server against the
-validator and here against the pydantic model, since each sees what the other cannot. References are
-read out of the documents here, and not by aggregation, because some servers see nothing in arrays.
+It streams: memory is bounded whatever the data. Documents are judged twice, by the server against the
+validator and here against the pydantic model, since each sees what the other cannot; the server is a
+collection ahead. References are read out of the documents here, and not by aggregation, because some
+servers see nothing in arrays. Referenced collections are read first, and the values by which they are
+referred to are kept.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from mimiod import structure
+from mimiod.checking.existing import ExistingValues, values_at
 from mimiod.schema_types import references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pymongo.collection import Collection
     from pymongo.database import Database
 
-    from mimiod.schema_types import BaseCollectionSchema, BaseMongoDbSchema, Reference
+    from mimiod.schema_types import BaseCollectionSchema, BaseMongoDbSchema
 
 EXAMPLES = 10
 "How many faults of a kind are named for each collection; all are counted."
 
 _BATCH = 2000
-_LOOKED_UP_AT_ONCE = 100
-"Values in one `$in`; the embedded server's time grows with their square."
-_REMEMBERED = 200_000
-"Values known to exist, so that a parent of many is looked up once; then they are forgotten."
+_MOST_WAITING = 200_000
+"Values that wait until the collection that they name is read."
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,49 @@ def verify(
     `unsupported_indexes` (`collection.index`) are not missed; `progress` hears the collection and how
     many of its documents have been read.
     """
-    report = Verification()
-    known: dict[tuple[str, str], set[Any]] = {}
-    for declared in schema.collections.values():
-        found = report.collections.setdefault(declared.collection_name, CollectionVerification())
-        check = _CollectionCheck(database, declared, found, known)
+    declared = {each.collection_name: each for each in schema.collections.values()}
+    report = Verification({name: CollectionVerification() for name in declared})
+    existing: dict[tuple[str, str], ExistingValues] = {}
+    for each in declared.values():
+        for mark in references(each.document_schema).values():
+            where = (mark.collection, mark.field)
+            existing[where] = existing.get(where) or ExistingValues(database, *where)
+    checks = [
+        _CollectionCheck(database, declared[name], report.collections[name], existing)
+        for name in _referenced_first(declared)
+    ]
+    # Not of a pool: a thread that waits for a long query must not keep an interrupted process alive.
+    threading.Thread(target=_ask, args=(checks,), name="mimiod-validators", daemon=True).start()
+    for check in checks:
         check.indexes(unsupported_indexes)
         check.validator()
         check.documents(progress)
+    for check in checks:
+        check.resolve(last=True)
     return report
+
+
+def _referenced_first(declared: Mapping[str, BaseCollectionSchema]) -> list[str]:
+    order: dict[str, None] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name not in order and name not in above:
+            for mark in references(declared[name].document_schema).values():
+                visit(mark.collection, (*above, name))
+            order[name] = None
+
+    for name in declared:
+        visit(name, ())
+    return list(order)
+
+
+def _ask(checks: Iterable[_CollectionCheck]) -> None:
+    """Ask the server, one collection after the other, for what its own validators would refuse."""
+    for check in checks:
+        try:
+            check.answer.set_result(check.refused())
+        except BaseException as exc:  # noqa: BLE001 - whoever waits for the answer raises it
+            check.answer.set_exception(exc)
 
 
 class _CollectionCheck:
@@ -132,14 +169,22 @@ class _CollectionCheck:
         database: Database[dict[str, Any]],
         declared: BaseCollectionSchema,
         found: CollectionVerification,
-        known: dict[tuple[str, str], set[Any]],
+        existing: Mapping[tuple[str, str], ExistingValues],
     ) -> None:
         self.database = database
         self.declared = declared
         self.found = found
         self.collection: Collection[dict[str, Any]] = database[declared.collection_name]
-        self.known = known
-        "Values found to exist, by collection and field."
+        self.references = {
+            path: existing[mark.collection, mark.field]
+            for path, mark in references(declared.document_schema).items()
+        }
+        "By path, what its values can name."
+        self.gathering = [each for each in existing.values() if each.collection == self.collection.name]
+        self.wanted: dict[str, dict[Any, list[Any]]] = {path: {} for path in self.references}
+        "By path, the values that are to be looked for, each with the documents that name it."
+        self.answer: Future[set[Any] | None] = Future()
+        "What the validator refuses, None where there is no validator."
         self.refused_by_validator: set[Any] = set()
 
     def fault(self, kind: str, identifier: object, reason: str) -> None:
@@ -160,41 +205,46 @@ class _CollectionCheck:
             for difference in structure.index_differences(index, existing[index.name]):
                 self.fault("index", index.name, difference)
 
-    def validator(self) -> None:
-        """Ask the server for what its own validator would refuse."""
-        options = self.collection.options()
-        rules = options.get("validator")
-        if structure.validator_of(self.declared) is not None and not rules:
-            self.fault("collection", self.collection.name, "it has no validator")
+    def refused(self) -> set[Any] | None:
+        rules = self.collection.options().get("validator")
         if not rules:
-            return
-        for document in self.collection.find({"$nor": [rules]}, {"_id": 1}):
-            self.refused_by_validator.add(document["_id"])
-            self.fault("document", f"_id {document['_id']}", "the collection's validator refuses it")
+            return None
+        return {document["_id"] for document in self.collection.find({"$nor": [rules]}, {"_id": 1})}
+
+    def validator(self) -> None:
+        """Wait for what the server says of its own validator."""
+        refused = self.answer.result()
+        if refused is None and structure.validator_of(self.declared) is not None:
+            self.fault("collection", self.collection.name, "it has no validator")
+        self.refused_by_validator = refused or set()
+        for identifier in self.refused_by_validator:
+            self.fault("document", f"_id {identifier}", "the collection's validator refuses it")
 
     def documents(self, progress: Callable[[str, int], None]) -> None:
         model = self.declared.document_schema
-        marks = references(model)
-        wanted: dict[str, dict[Any, list[Any]]] = {path: {} for path in marks}
         waiting = 0
         for document in self.collection.find({}, batch_size=_BATCH):
             self.found.documents += 1
+            for existing in self.gathering:
+                existing.gather(document)
             if model is not None:
                 self.against_model(model, document)
-            for path in marks:
+            for path, wanted in self.wanted.items():
                 for value in values_at(document, path):
                     self.found.references += 1
                     if isinstance(value, Hashable):
-                        wanted[path].setdefault(value, []).append(document["_id"])
+                        wanted.setdefault(value, []).append(document["_id"])
                         waiting += 1
                     else:
                         self.fault("reference", f"_id {document['_id']}", f"{path} holds an object")
             if waiting >= _BATCH:
-                self.resolve(marks, wanted)
+                self.resolve()
                 waiting = 0
             if self.found.documents % _BATCH == 0:
                 progress(self.collection.name, self.found.documents)
-        self.resolve(marks, wanted)
+        for existing in self.gathering:
+            existing.gathered()
+        self.resolve()
         progress(self.collection.name, self.found.documents)
 
     def against_model(self, model: type[pydantic.BaseModel], document: dict[str, Any]) -> None:
@@ -207,40 +257,17 @@ class _CollectionCheck:
             path = ".".join(str(part) for part in first["loc"])
             self.fault("document", f"_id {document['_id']}", f"{path}: {first['msg']}")
 
-    def resolve(self, marks: Mapping[str, Reference], wanted: dict[str, dict[Any, list[Any]]]) -> None:
-        """Look the collected values up in the collections that they name, and forget them."""
-        for path, mark in marks.items():
-            known = self.known.setdefault((mark.collection, mark.field), set())
-            if len(known) > _REMEMBERED:
-                known.clear()
-            unknown = iter([value for value in wanted[path] if value not in known])
-            while chunk := list(islice(unknown, _LOOKED_UP_AT_ONCE)):
-                cursor = self.database[mark.collection].find(
-                    {mark.field: {"$in": chunk}}, {mark.field: 1, "_id": mark.field == "_id"}
-                )
-                known.update(value for document in cursor for value in values_at(document, mark.field))
-            for value, identifiers in wanted[path].items():
-                if value not in known:
-                    reason = f"{path} {value} is in no {mark.collection}.{mark.field}"
-                    for identifier in identifiers:
-                        self.fault("reference", f"_id {identifier}", reason)
-            wanted[path].clear()
+    def resolve(self, *, last: bool = False) -> None:
+        """Look for the collected values in what they name, and forget them.
 
-
-def values_at(document: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a dotted path, through arrays; nulls and absent fields yield nothing."""
-    if isinstance(document, list):
-        for item in document:
-            yield from values_at(item, path)
-        return
-    if not path:
-        if document is not None:
-            yield document
-        return
-    if not isinstance(document, dict):
-        return
-    name, _, rest = path.partition(".")
-    if name == "*":
-        yield from values_at(list(document.values()), rest)
-    elif name in document:
-        yield from values_at(document[name], rest)
+        Those in a collection that is yet to be read, as in a circle of references, wait for that.
+        """
+        for path, existing in self.references.items():
+            wanted = self.wanted[path]
+            if not (last or existing.is_read or len(wanted) > _MOST_WAITING):
+                continue
+            for value in existing.lacking(wanted):
+                reason = f"{path} {value} is in no {existing.collection}.{existing.field}"
+                for identifier in wanted[value]:
+                    self.fault("reference", f"_id {identifier}", reason)
+            wanted.clear()

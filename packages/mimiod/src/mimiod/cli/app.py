@@ -10,9 +10,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from mimiod import projects, running, servers
-from mimiod.cli import server
+from mimiod.cli import bench, server
 from mimiod.cli.console import Display, JsonLines, display
 from mimiod.errors import MimiodError
+from mimiod.resuming import Way
 from mimiod.settings import load_settings
 
 INTERRUPTED = 130
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=True,
 )
 app.add_typer(server.app, name="server")
+app.command()(bench.bench)
 
 
 @app.callback()
@@ -39,8 +41,27 @@ def run(
     uri: Annotated[
         str | None, typer.Option(help="The server; else MONGODB_URI, localhost:27017, the embedded one.")
     ] = None,
-    scale: Annotated[float, typer.Option(help="How much data, as a multiple of the default.")] = 1.0,
+    scale: Annotated[
+        float | None, typer.Option(help="How much data, as a multiple of the default; 1.0 if not given.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The seed: the same gives the same data.")] = None,
+    append: Annotated[
+        float | None,
+        typer.Option(metavar="SCALE", help="Keep what a complete run made, and add rows up to this scale."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over even where a run could be gone on with.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Worker processes; else up to 4, none for little data or the embedded server."
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="DASK", help="Load on a Dask cluster: dask://host:port, or dask://local."),
+    ] = None,
     replace: Annotated[
         bool,
         typer.Option("--replace", help="Drop the project's collections even if Mimiod did not fill them"),
@@ -49,19 +70,26 @@ def run(
 ) -> None:
     """Fill a project's database, index it and verify it.
 
+    A run that was killed, interrupted or failed is gone on with by the same command.
+
     Exits 0 if every document, reference and index is as the schema says, 1 if not or if the run could
     not be done, 130 if it was interrupted.
 
     Example: mimiod run projects/digital_bank --scale 0.1
     """
-    if not 0 < scale < float("inf"):
-        raise typer.BadParameter("it has to be above 0", param_hint="--scale")
+    for number, option in ((scale, "--scale"), (append, "--append")):
+        if number is not None and not 0 < number < float("inf"):
+            raise typer.BadParameter("it has to be above 0", param_hint=option)
+    if append is not None and (fresh or scale is not None):
+        raise typer.BadParameter("it goes with neither --scale nor --fresh", param_hint="--append")
+    way = Way(fresh=fresh, append=append, workers=workers, executor=executor)
     shown = display(as_json=as_json)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         try:
-            passed = _run(project, uri, shown, seed=seed, scale=scale, replace=replace)
-        except KeyboardInterrupt:
-            raise _InterruptedError(shown.current) from None
+            passed = _run(project, uri, shown, seed=seed, scale=scale or 1.0, replace=replace, way=way)
+        except KeyboardInterrupt as exc:
+            hint = exc.args[0] if exc.args else running.START_OVER
+            raise _InterruptedError(f"interrupted in the phase {shown.current}; {hint}") from None
         finally:
             shown.close()
     if not passed:
@@ -73,7 +101,14 @@ class _InterruptedError(Exception):
 
 
 def _run(
-    where: str, uri: str | None, shown: Display, *, seed: int | None, scale: float, replace: bool
+    where: str,
+    uri: str | None,
+    shown: Display,
+    *,
+    seed: int | None,
+    scale: float,
+    replace: bool,
+    way: Way,
 ) -> bool:
     shown.phase("pre-checks")
     project = projects.load_project(where)
@@ -81,7 +116,9 @@ def _run(
     chosen = servers.choose(settings, uri)
     if chosen.embedded is not None:
         shown.note(server.said(chosen.embedded))
-    summary = running.run(project, uri=chosen.uri, reporter=shown, seed=seed, scale=scale, replace=replace)
+    summary = running.run(
+        project, uri=chosen.uri, reporter=shown, seed=seed, scale=scale, replace=replace, way=way
+    )
     shown.summary(summary, hint=f"query it: mongosh {summary.uri}/{summary.database}")
     return summary.passed
 
@@ -100,7 +137,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _say(str(exc), as_json=as_json)
         sys.exit(1)
     except _InterruptedError as exc:
-        _say(f"interrupted in the phase {exc}; run the same command again to start over", as_json=as_json)
+        _say(str(exc), as_json=as_json)
         sys.exit(INTERRUPTED)
     sys.exit(0)
 

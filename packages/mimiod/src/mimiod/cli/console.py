@@ -105,9 +105,10 @@ class Bars(Lines):
             )
             self.bars.start()
         if collection not in self.tasks:
-            self.tasks[collection] = self.bars.add_task(collection, total=total, rate="")
+            self.tasks[collection] = self.bars.add_task(collection, total=total, rate="", before=done)
         task = self.bars.tasks[self.bars.task_ids.index(self.tasks[collection])]
-        rate = f"{done / task.elapsed:,.0f}/s" if done and task.elapsed else ""
+        done_now = done - task.fields["before"]  # a run that goes on has not made what was there
+        rate = f"{done_now / task.elapsed:,.0f}/s" if done_now > 0 and task.elapsed else ""
         self.bars.update(self.tasks[collection], completed=done, total=total, rate=rate)
 
     def close(self) -> None:
