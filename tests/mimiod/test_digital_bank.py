@@ -27,7 +27,7 @@ from tests.mimiod.planning import documents, encoded
 PROJECT = Path(__file__).parents[2] / "projects" / "digital_bank"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JAKARTA = timedelta(hours=7)
-GOLDEN = "98e47fd373cec6a0c5c03ddcca27b8bbd843d41e75e176748fb4b650d208a0b8"
+GOLDEN = "d0df0b2d0dd7483b5f76b70c5d2c89c761dff443b5c19b8837a62839370570de"
 "The hash of all documents at scale 0.05 with the default seed."
 
 Documents = dict[str, list[dict[str, Any]]]

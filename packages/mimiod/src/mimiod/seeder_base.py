@@ -16,6 +16,7 @@ import pydantic
 from mimiod import mongo, structure
 from mimiod.checking.verification import verify
 from mimiod.schema_types import PyObjectId
+from mimiod.seeding.declaration import Rows
 from mimiod.seeding.executors import InProcess
 from mimiod.seeding.loading import PATIENCE
 from mimiod.seeding.plan import Plan, id_owner
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
     from mimiod.schema_types import BaseMongoDbSchema
-    from mimiod.seeding.declaration import Rows, Summary
+    from mimiod.seeding.declaration import Summary
 
 BATCH = 1000
 "Documents in one insert."
@@ -89,7 +90,9 @@ class DatabaseSeeder(ABC):
 
     def _load(self, num_records: int | None = None) -> None:
         """Insert the documents that are declared, in this process; what is there already is kept."""
-        del num_records  # `scale` says how many
+        if num_records is not None:
+            main = next(rows.count for rows in self.rows.values() if isinstance(rows, Rows))
+            self.scale = num_records / main if isinstance(main, int) else self.scale
         plan = self.plan()
         assert plan is not None
         executor = InProcess(

@@ -53,26 +53,36 @@ def display(*, as_json: bool) -> Display:
 
 
 class Lines:
-    """A line for each phase, and every few seconds one for a collection that takes longer."""
+    """A line for each phase, and every few seconds one that says how far it is."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.current = "pre-checks"
-        self.last = 0.0
+        self.began = self.last = 0.0
+        self.counts: dict[str, tuple[int, int | None]] = {}
+        "Of the phase: how many documents of each collection are done, and how many there will be."
 
     def phase(self, name: str) -> None:
         self.current = name
-        self.last = time.monotonic()
+        self.began = self.last = time.monotonic()
+        self.counts = {}
         self.console.print(f"{name:<12} {_SAID[name]}", highlight=False)
 
     def note(self, text: str) -> None:
         self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, collection: str, done: int, total: int | None) -> None:
-        if time.monotonic() - self.last >= PLAIN_LINE_EVERY:
-            self.last = time.monotonic()
-            of = f" of {total:,}" if total else ""
-            self.console.print(f"  {collection}: {done:,}{of}", markup=False, highlight=False)
+        self.counts[collection] = done, total
+        now = time.monotonic()
+        if now - self.last >= PLAIN_LINE_EVERY:
+            self.last = now
+            so_far = sum(done for done, _ in self.counts.values())
+            rate = so_far / (now - self.began)
+            text = f"  {so_far:,} documents, {rate:,.0f}/s"
+            if self.current == "seed" and rate and all(total for _, total in self.counts.values()):
+                left = max(0, sum(total or 0 for _, total in self.counts.values()) - so_far) / rate
+                text += f", about {left:,.0f} s left"
+            self.console.print(text, markup=False, highlight=False)
 
     def summary(self, summary: Summary, *, hint: str) -> None:
         _print_summary(self.console, summary, hint)

@@ -67,6 +67,8 @@ class Scope:
     "What stands before the names of its fields: empty, or an array's path and a dot."
     fields: Mapping[str, Any]
     "Draws, constants and mappings of them."
+    branch: str = ""
+    "Which of several draws at one field the array is, where a draw such as `When` has several."
 
     def unstored(self, fields: Mapping[str, Any], within: str = "") -> frozenset[str]:
         """Return which fields are drawn for the sake of others: `_` stands before a name of no field."""
@@ -347,7 +349,8 @@ class Place:
     def key(self, salt: str = "") -> Key:
         """Return the key of this field's random numbers."""
         scope = self.frame.scope
-        return Key.of(self.plan.seed, scope.collection, scope.prefix + self.path, salt)
+        branch = (scope.branch,) if scope.branch else ()
+        return Key.of(self.plan.seed, scope.collection, scope.prefix + self.path, salt, *branch)
 
     def uniform(self, salt: str = "") -> NDArray[np.float64]:
         """Return a random number above 0 and below 1 for each row."""

@@ -196,13 +196,13 @@ class Items:
 def items_at(at: Place, item: Any, size: Any) -> Items:
     """Return the frame of an array's items: as many as `size` draws, each with random numbers of its own."""
     scope = at.frame.scope
-    path = at.path.partition("/")[0]
+    path, _, branch = at.path.partition("/")
     sizes = np.maximum(np.rint(at.draw(size, "size").numbers()), 0).astype(np.int64)
     owners = np.repeat(np.arange(len(at)), sizes)
     ordinals = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = at.frame.rows[owners] * np.uint64(1 << 16) + ordinals.astype(np.uint64)
     fields = item if isinstance(item, Mapping) else {"": item}
-    inner = Scope(scope.plan, scope.collection, f"{scope.prefix}{path}.", fields)
+    inner = Scope(scope.plan, scope.collection, f"{scope.prefix}{path}.", fields, scope.branch + branch)
     return Items(Frame(inner, rows, (at.frame, owners), ordinals), sizes, item)
 
 
