@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import peewee
 from maimdb import ALL_MODELS, MaimdbError, close_database, init_database
+from maimdb.core.migrations import migrate
 from maimdb.core.settings import load_config
 
 
@@ -20,7 +21,7 @@ def main() -> int:
         }:
             print("failed: the tables are of the first version: see migrate_to_v2_models.py", file=sys.stderr)
             return 1
-        database.create_tables(ALL_MODELS)
+        migrate(database)
     except (MaimdbError, peewee.PeeweeException) as exc:
         print(f"failed: {exc}", file=sys.stderr)
         return 1

@@ -23,5 +23,5 @@ def test_the_readme_prints_what_it_says(tmp_path):
 
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == expected
-    assert len(expected) == 4
+    assert len(expected) == 7
     assert (tmp_path / "data" / "MaiBot.db").is_file()

@@ -137,6 +137,47 @@ def test_failed_change_undoes_the_others_where_the_engine_can(database):
     assert ("nothing was changed" in str(caught.value)) == undone
 
 
+def test_changes_may_be_part_of_a_transaction(database):
+    with database.atomic():
+        run(database, ("add_column", "tenants", "extra", IntegerField(null=True)))
+        assert database.in_transaction()
+    assert "extra" in columns(database)
+    assert not database.in_transaction()
+
+
+def test_dropped_column_takes_its_indexes_along(database):
+    run(
+        database,
+        ("add_column", "tenants", "extra", IntegerField(null=True, unique=True)),
+        ("add_index", "tenants", ["name", "extra"]),
+        ("drop_column", "tenants", "extra"),
+    )
+    assert {tuple(index.columns) for index in database.get_indexes("tenants")} == {("id",)}
+
+
+@pytest.mark.backend("postgresql", "mysql")
+def test_column_of_a_unique_constraint_can_be_dropped(database):
+    database.execute_sql("ALTER TABLE tenants ADD extra INTEGER, ADD CONSTRAINT u UNIQUE (name, extra)")
+    run(database, ("drop_column", "tenants", "extra"))
+    assert columns(database) == {"id": False, "name": False}
+
+
+def test_column_may_refer_to_another_table(database):
+    class Tenants(peewee.Model):
+        id = CharField(50, primary_key=True)
+
+    field = peewee.ForeignKeyField(Tenants, field=Tenants.id, null=True, on_delete="CASCADE")
+    database.execute_sql("CREATE TABLE notes (n INTEGER)")
+    for _ in range(2):
+        run(database, ("add_column", "notes", "tenant_id", field))
+    (key,) = database.get_foreign_keys("notes")
+    assert (key.column, key.dest_table, key.dest_column) == ("tenant_id", "tenants", "id")
+    database.execute_sql("INSERT INTO notes VALUES (1, 'tenant_1')")
+    with system_scope(reason="test"):
+        database.execute_sql("DELETE FROM tenants")
+    assert database.execute_sql("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
 @pytest.mark.backend("sqlite")
 def test_sqlite_keeps_its_triggers_and_foreign_keys(database):
     database.execute_sql("CREATE TABLE log (n INTEGER)")

@@ -14,6 +14,7 @@
     ├── ValidationError             (ValueError)
     ├── MigrationError              (RuntimeError)
     ├── ReplayError                 (RuntimeError)
+    ├── BackupError                 (RuntimeError)
     └── ScopeError                  (RuntimeError)
         ├── NoScopeError
         ├── CrossTenantError        (PermissionError)
@@ -26,9 +27,12 @@ A message never holds a password.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import peewee
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class MaimdbError(Exception):
@@ -118,6 +122,13 @@ class MigrationError(MaimdbError, RuntimeError):
 
 class ReplayError(MaimdbError, RuntimeError):
     """The rows of a fallback cannot be replayed."""
+
+
+class BackupError(MaimdbError, RuntimeError):
+    """A database file could not be copied or put back."""
+
+    path: Path | None = None
+    """The file at fault."""
 
 
 class ScopeError(MaimdbError, RuntimeError):

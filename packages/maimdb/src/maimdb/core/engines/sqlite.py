@@ -76,6 +76,12 @@ class SqliteEngine(Engine, peewee.SqliteDatabase):
     def _explained(self, exc: Exception) -> Exception:
         if isinstance(exc, peewee.OperationalError) and "locked" in str(exc):
             return self._error(errors.DatabaseUnavailableError, "stays locked by another process", exc)
+        if isinstance(orig(exc), sqlite3.DatabaseError) and not isinstance(
+            orig(exc), sqlite3.OperationalError
+        ):
+            return self._error(
+                errors.DatabaseError, "is damaged or no SQLite file: see `maimdb restore`", exc
+            )
         return errors.ConfigurationError(
             f"{self.config.source}: the SQLite file {self.config.database!r} cannot be opened "
             f"({one_line(exc)}): name a file in a directory that can be written to",
