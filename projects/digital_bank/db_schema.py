@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
+from bank_workload import VOLUMES, WORKLOAD
 from mimiod import (
     BaseCollectionSchema,
     BaseMongoDbDocumentSchema,
@@ -51,6 +52,9 @@ ApplicationId = Annotated[PyObjectId, Reference("loan_applications", why="kept f
 DecisionId = Annotated[PyObjectId, Reference("decisions", why="kept for the regulator")]
 LoanId = Annotated[PyObjectId, Reference("loans", why="read and written apart from the loan")]
 PaymentId = Annotated[PyObjectId, Reference("payments", why="the event that was booked")]
+WITH_LOAN = "not at all: written in the transaction that changes the loan"
+WITH_IT = "not at all: written in the transaction that changes the application"
+NEVER_CHANGES = "not at all: what it repeats never changes"
 CustomerName = Annotated[Text, Copy("customer_id.name", stale="a day; a job after the customer's change")]
 
 RUNNING = {"status": ["active", "late"]}
@@ -113,17 +117,17 @@ class Home(Part):
     """The home screen, so that opening it is one read by `_id`; null where nothing is under way."""
 
     loan_id: Annotated[LoanId | None, Computed("latest", "loans._id", where=RUNNING, by="loans.disbursed_at")]
-    loan_number: Annotated[Text | None, Copy("home.loan_id.number")]
-    outstanding: Annotated[Rupiah | None, Copy("home.loan_id.outstanding")]
-    next_due_at: Annotated[datetime | None, Copy("home.loan_id.next_due_at")]
-    next_due_amount: Annotated[Rupiah | None, Copy("home.loan_id.next_due_amount")]
-    days_past_due: Annotated[int | None, Copy("home.loan_id.days_past_due")]
+    loan_number: Annotated[Text | None, Copy("home.loan_id.number", stale=WITH_LOAN)]
+    outstanding: Annotated[Rupiah | None, Copy("home.loan_id.outstanding", stale=WITH_LOAN)]
+    next_due_at: Annotated[datetime | None, Copy("home.loan_id.next_due_at", stale=WITH_LOAN)]
+    next_due_amount: Annotated[Rupiah | None, Copy("home.loan_id.next_due_amount", stale=WITH_LOAN)]
+    days_past_due: Annotated[int | None, Copy("home.loan_id.days_past_due", stale=WITH_LOAN)]
     application_id: Annotated[
         ApplicationId | None,
         Computed("latest", "loan_applications._id", where=UNDER_WAY, by="loan_applications.applied_at"),
     ]
-    application_number: Annotated[Text | None, Copy("home.application_id.number")]
-    application_status: Annotated[ApplicationStatus | None, Copy("home.application_id.status")]
+    application_number: Annotated[Text | None, Copy("home.application_id.number", stale=WITH_IT)]
+    application_status: Annotated[ApplicationStatus | None, Copy("home.application_id.status", stale=WITH_IT)]
     loans_repaid: Annotated[int, Computed("count", "loans", where={"status": "repaid"})]
 
 
@@ -225,8 +229,8 @@ class Decision(BaseMongoDbDocumentSchema):
     decided_at: Annotated[datetime, NotBefore("application_id.applied_at", "score_id.scored_at")]
     decided_by: Text
     "The model, or the underwriter's id."
-    model_version: Annotated[Text, Copy("score_id.model_version")]
-    score: Annotated[ScoreValue, Copy("score_id.value")]
+    model_version: Annotated[Text, Copy("score_id.model_version", stale=NEVER_CHANGES)]
+    score: Annotated[ScoreValue, Copy("score_id.value", stale=NEVER_CHANGES)]
     reasons: list[str] = Field(min_length=1, max_length=6)
     approved_amount: Principal | None
     "Null if rejected."
@@ -270,7 +274,7 @@ class Loan(BaseMongoDbDocumentSchema):
     decision_id: DecisionId
     status: LoanStatus
     "`late`: an open instalment is past its due day."
-    principal: Annotated[Principal, Copy("decision_id.approved_amount")]
+    principal: Annotated[Principal, Copy("decision_id.approved_amount", stale=NEVER_CHANGES)]
     interest: Rupiah
     total_due: Annotated[Rupiah, Computed("sum", "instalments.amount")]
     "Principal and interest."
@@ -285,7 +289,7 @@ class Loan(BaseMongoDbDocumentSchema):
     ]
     instalments_left: Annotated[int, Computed("count", "instalments", where=OPEN)]
     last_paid_at: Annotated[datetime | None, Computed("max", "payments.paid_at", where=BOOKED)]
-    frequency: Annotated[Frequency, Copy("application_id.frequency")]
+    frequency: Annotated[Frequency, Copy("application_id.frequency", stale=NEVER_CHANGES)]
     monthly_rate_bps: int = Field(ge=100, le=600)
     "Flat interest a month, in hundredths of a percent of the principal."
     disbursed_at: Annotated[datetime, NotBefore("decision_id.decided_at")]
@@ -355,7 +359,7 @@ class CollectionCase(BaseMongoDbDocumentSchema):
     customer_name: CustomerName
     status: CaseStatus
     opened_at: Annotated[datetime, NotBefore("loan_id.disbursed_at")]
-    closed_at: Annotated[datetime | None, Copy("loan_id.closed_at"), NotBefore("opened_at")]
+    closed_at: Annotated[datetime | None, Copy("loan_id.closed_at", stale=WITH_LOAN), NotBefore("opened_at")]
     collector: Employee
     contacts: list[Contact] = Field(max_length=60)
     "In order of time; a loan is written off long before the bound."
@@ -412,6 +416,8 @@ def _index(name: str, *keys: tuple[str, IndexDirection], **options: Any) -> Inde
 database_schema = BaseMongoDbSchema(
     database_name="digital_bank",
     description="Small loans to people and micro-businesses without a credit history.",
+    workload=WORKLOAD,
+    volumes=VOLUMES,
     collections={
         "customers": _collection(
             Customer,

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mimiod import projects, running, servers
-from mimiod.cli import bench, server
+from mimiod.cli import bench, check, rules, server
 from mimiod.cli.console import Display, JsonLines, display
 from mimiod.errors import MimiodError
 from mimiod.resuming import Way
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(server.app, name="server")
 app.command()(bench.bench)
+app.command()(check.check)
+app.command()(rules.rules)
+app.command()(rules.explain)
 
 
 @app.callback()

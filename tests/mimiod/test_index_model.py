@@ -1,0 +1,635 @@
+"""The model of index selection: MongoDB's rules by example, and scans that find what the query finds."""
+
+import re
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from bson import MaxKey, MinKey
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from mimiod import BaseCollectionSchema, BaseMongoDbDocumentSchema, IndexDefinition, PyObjectId
+from mimiod.checking.explaining import explain
+from mimiod.checking.index_model import plan
+from mimiod.schema_types import Query, Sample
+from pydantic import BaseModel
+
+
+class Line(BaseModel):
+    sku: str = ""
+    count: int = 0
+    marks: list[int] = []
+
+
+class Order(BaseMongoDbDocumentSchema):
+    a: int | None = None
+    b: int | None = None
+    c: int | None = None
+    d: int | None = None
+    name: str | None = None
+    at: datetime | None = None
+    owner: PyObjectId | None = None
+    tags: list[int] = []
+    more: list[int] = []
+    lines: list[Line] = []
+    extra: dict[str, Any] = {}
+
+
+AB = {"a": 1, "b": 1}
+ABC = {"a": 1, "b": 1, "c": 1}
+CI = {"locale": "en", "strength": 2}
+
+
+def planned(indexes, *, options=None, **query):
+    definitions = [
+        IndexDefinition(**index) if "keys" in index else IndexDefinition(keys=index) for index in indexes
+    ]
+    collection = BaseCollectionSchema(
+        collection_name="orders", document_schema=Order, indexes=definitions, options=options or {}
+    )
+    if "pipeline" in query:
+        query["action"] = "aggregate"
+    return plan(Query(name="q", collection="orders", per_minute=1, **query), collection)
+
+
+def in_short(model):
+    """Return the index, the roles of its keys by their first letters, the order, and what else is so."""
+    if model.scan == "collection":
+        return "COLLSCAN" if model.sort == "none" else f"COLLSCAN {model.sort}"
+    roles = "".join({"equality": "E", "points": "P", "range": "R", "sort": "S", "poor": "p", "text": "T",
+                     "geo": "G", "unbounded": "-"}[key.role] for key in model.keys)  # fmt: skip
+    flags = [model.sort] if model.sort != "none" else []
+    flags += [flag for flag in ("backward", "covered", "tight") if getattr(model, flag)]
+    return " ".join([model.index, *([roles] if roles else []), *flags])
+
+
+CASES = {
+    # Prefixes: https://www.mongodb.com/docs/manual/core/indexes/index-types/index-compound/
+    "no filter": ([AB], {}, "COLLSCAN"),
+    "no index": ([], {"filter": {"a": 1}}, "COLLSCAN"),
+    "the _id": ([], {"filter": {"_id": 1}}, "_id_ E tight"),
+    "the _id by a range": ([], {"filter": {"_id": {"$gt": 1}}}, "_id_ R tight"),
+    "in order of _id": ([], {"sort": {"_id": -1}}, "_id_ S index backward tight"),
+    "prefix": ([AB], {"filter": {"a": 1}}, "a_1_b_1 E- tight"),
+    "both fields": ([AB], {"filter": {"b": 1, "a": 1}}, "a_1_b_1 EE tight"),
+    "not a prefix": ([AB], {"filter": {"b": 1}}, "COLLSCAN"),
+    "a gap": ([ABC], {"filter": {"a": 1, "c": 1}}, "a_1_b_1_c_1 E-E"),
+    "the longer match wins": ([{"a": 1}, AB], {"filter": {"a": 1, "b": 2}}, "a_1_b_1 EE tight"),
+    "the shorter index wins": ([AB, {"a": 1}], {"filter": {"a": 1}}, "a_1 E tight"),
+    "a unique key wins": (
+        [AB, {"keys": {"c": 1}, "unique": True}], {"filter": {"a": 1, "b": 1, "c": 1}}, "c_1 E",
+    ),
+    "range": ([{"a": 1}], {"filter": {"a": {"$gte": 1, "$lt": 5}}}, "a_1 R tight"),
+    "equality, then range": ([AB], {"filter": {"a": 1, "b": {"$gt": 5}}}, "a_1_b_1 ER tight"),
+    "range, then equality": ([AB], {"filter": {"a": {"$gt": 5}, "b": 1}}, "a_1_b_1 RE"),
+    "equality first wins": (
+        [AB, {"b": 1, "a": 1}], {"filter": {"a": {"$gt": 5}, "b": 1}}, "b_1_a_1 ER tight",
+    ),
+    "a list": ([{"a": 1}], {"filter": {"a": {"$in": [1, 2]}}}, "a_1 P tight"),
+    "a list of one": ([{"a": 1}], {"filter": {"a": {"$in": [1]}}}, "a_1 E tight"),
+    "what the index lacks": ([{"a": 1}], {"filter": {"a": 1, "b": 1}}, "a_1 E"),
+    "null": ([{"a": 1}], {"filter": {"a": None}}, "a_1 E tight"),
+    "exists": ([{"a": 1}], {"filter": {"a": {"$exists": True}}}, "a_1 p"),
+    "a negation": ([{"a": 1}], {"filter": {"a": {"$ne": 1}}}, "a_1 p"),
+    "not in": ([{"a": 1}], {"filter": {"a": {"$nin": [1, 2]}}}, "a_1 p"),
+    "not": ([{"a": 1}], {"filter": {"a": {"$not": {"$gt": 1}}}}, "a_1 p"),
+    "nor": ([{"a": 1}], {"filter": {"$nor": [{"a": 1}]}}, "COLLSCAN"),
+    "an expression": ([{"a": 1}], {"filter": {"$expr": {"$eq": ["$a", "$b"]}}}, "COLLSCAN"),
+    "modulo": ([{"a": 1}], {"filter": {"a": {"$mod": [2, 0]}}}, "COLLSCAN"),
+    "and of ands": (
+        [AB], {"filter": {"$and": [{"a": 1}, {"$and": [{"b": {"$gt": 1}}, {"b": {"$lt": 9}}]}]}},
+        "a_1_b_1 ER tight",
+    ),
+    "a field of free keys": ([{"extra.x": 1}], {"filter": {"extra.x": 1}}, "extra.x_1 E tight"),
+    "an unknown value": ([{"owner": 1}], {"filter": {"owner": Sample("orders.owner")}}, "owner_1 E tight"),
+    # Sorts: https://www.mongodb.com/docs/manual/tutorial/sort-results-with-indexes/
+    "sort by the index": ([{"a": 1}], {"sort": {"a": 1}}, "a_1 S index tight"),
+    "sort against it": ([{"a": 1}], {"sort": {"a": -1}}, "a_1 S index backward tight"),
+    "sort by both": ([{"a": 1, "b": -1}], {"sort": {"a": 1, "b": -1}}, "a_1_b_-1 SS index tight"),
+    "sort by the reverse of both": (
+        [{"a": 1, "b": -1}], {"sort": {"a": -1, "b": 1}}, "a_1_b_-1 SS index backward tight",
+    ),
+    "mixed directions": ([AB], {"sort": {"a": 1, "b": -1}}, "COLLSCAN blocking"),
+    "sort by the prefix": ([ABC], {"sort": {"a": 1, "b": 1}}, "a_1_b_1_c_1 SS- index tight"),
+    "sort by the second": ([AB], {"sort": {"b": 1}}, "COLLSCAN blocking"),
+    "sort in another order": ([AB], {"sort": {"b": 1, "a": 1}}, "COLLSCAN blocking"),
+    "equality, sort": ([AB], {"filter": {"a": 1}, "sort": {"b": -1}}, "a_1_b_1 ES index backward tight"),
+    "equality after the sort": (
+        [{"b": 1, "a": 1}], {"filter": {"a": 1}, "sort": {"b": 1}}, "b_1_a_1 SE index",
+    ),
+    "a sort by what is equal": (
+        [AB], {"filter": {"a": 1}, "sort": {"a": -1, "b": 1}}, "a_1_b_1 ES index tight",
+    ),
+    "equality, sort, range": (
+        [ABC], {"filter": {"a": 1, "c": {"$gt": 1}}, "sort": {"b": 1}}, "a_1_b_1_c_1 ESR index",
+    ),
+    "equality, range, sort": (
+        [ABC], {"filter": {"a": 1, "b": {"$gt": 1}}, "sort": {"c": 1}}, "a_1_b_1_c_1 ER- blocking tight",
+    ),
+    "order before range": (
+        [{"a": 1, "c": 1, "b": 1}, ABC], {"filter": {"a": 1, "c": {"$gt": 1}}, "sort": {"b": 1}},
+        "a_1_b_1_c_1 ESR index",
+    ),
+    "range and sort on one field": (
+        [{"a": 1}], {"filter": {"a": {"$gt": 1}}, "sort": {"a": 1}}, "a_1 R index tight",
+    ),
+    "range before the sort": (
+        [AB], {"filter": {"a": {"$gt": 1}}, "sort": {"b": 1}}, "a_1_b_1 R- blocking tight",
+    ),
+    "a blocking sort reads what the limit leaves": (
+        [{"a": 1}], {"filter": {"a": 1}, "sort": {"b": 1}, "limit": 5}, "a_1 E blocking",
+    ),
+    "bounds before order": (
+        [{"a": 1}, {"b": 1}], {"filter": {"a": {"$gt": 1}}, "sort": {"b": 1}}, "a_1 R blocking tight",
+    ),
+    "order for the first few": (
+        [{"a": 1}, {"b": 1}], {"filter": {"a": {"$gt": 1}}, "sort": {"b": 1}, "limit": 9}, "b_1 S index",
+    ),
+    "equality before order": (
+        [{"a": 1}, {"b": 1}], {"filter": {"a": 1}, "sort": {"b": 1}, "limit": 9}, "a_1 E blocking",
+    ),
+    # A list before the sort: merged, if short (internalQueryMaxScansToExplode).
+    "a list, then the sort": (
+        [AB], {"filter": {"a": {"$in": [1, 2]}}, "sort": {"b": 1}}, "a_1_b_1 PS merge tight",
+    ),
+    "a long list": (
+        [AB], {"filter": {"a": {"$in": list(range(201))}}, "sort": {"b": 1}}, "a_1_b_1 P- blocking tight",
+    ),
+    "two lists": (
+        [ABC], {"filter": {"a": {"$in": [*range(20)]}, "b": {"$in": [*range(11)]}}, "sort": {"c": 1}},
+        "a_1_b_1_c_1 PP- blocking tight",
+    ),
+    "a list in order of itself": (
+        [AB], {"filter": {"a": {"$in": [1, 2]}}, "sort": {"a": 1, "b": 1}}, "a_1_b_1 PS index tight",
+    ),
+    # Arrays: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
+    "an element": ([{"tags": 1}], {"filter": {"tags": 1}}, "tags_1 E tight"),
+    "a range over elements": ([{"tags": 1}], {"filter": {"tags": {"$gt": 1, "$lt": 5}}}, "tags_1 R"),
+    "a range of one element": (
+        [{"tags": 1}], {"filter": {"tags": {"$elemMatch": {"$gt": 1, "$lt": 5}}}}, "tags_1 R",
+    ),
+    "all elements": ([{"tags": 1}], {"filter": {"tags": {"$all": [1, 2]}}}, "tags_1 E"),
+    "a whole array": ([{"tags": 1}], {"filter": {"tags": [1, 2]}}, "tags_1 P"),
+    "fields of one element": (
+        [{"lines.sku": 1, "lines.count": 1}],
+        {"filter": {"lines": {"$elemMatch": {"sku": "x", "count": {"$gt": 1}}}}},
+        "lines.sku_1_lines.count_1 ER",
+    ),
+    "fields of any elements": (
+        [{"lines.sku": 1, "lines.count": 1}], {"filter": {"lines.sku": "x", "lines.count": 1}},
+        "lines.sku_1_lines.count_1 E-",
+    ),
+    "an array beside a field": (
+        [{"a": 1, "lines.sku": 1}], {"filter": {"a": 1, "lines.sku": "x"}}, "a_1_lines.sku_1 EE tight",
+    ),
+    "an array's sort": ([{"tags": 1}], {"sort": {"tags": 1}}, "tags_1 S index tight"),
+    "an array's sort with bounds": (
+        [{"tags": 1}], {"filter": {"tags": {"$gt": 1}}, "sort": {"tags": 1}}, "tags_1 R blocking",
+    ),
+    "an array's sort, the element given": (
+        [{"tags": 1}], {"filter": {"tags": 1}, "sort": {"tags": 1}}, "tags_1 E blocking tight",
+    ),
+    "an element, then a field's sort": (
+        [{"tags": 1, "b": 1}], {"filter": {"tags": 1}, "sort": {"b": 1}}, "tags_1_b_1 ES index tight",
+    ),
+    "an array's sort beside its bounds": (
+        [{"lines.sku": 1, "lines.count": 1}], {"filter": {"lines.sku": "x"}, "sort": {"lines.count": 1}},
+        "lines.sku_1_lines.count_1 E- blocking tight",
+    ),
+    "two arrays": ([{"tags": 1, "more": 1}], {"filter": {"tags": 1}}, "COLLSCAN"),
+    "arrays in one another": (
+        [{"lines.sku": 1, "lines.marks": 1}], {"filter": {"lines.sku": "x"}},
+        "lines.sku_1_lines.marks_1 E- tight",
+    ),
+    # Covered queries: https://www.mongodb.com/docs/manual/core/query-optimization/#covered-query
+    "covered": (
+        [AB], {"filter": {"a": 1}, "projection": {"_id": 0, "b": 1}}, "a_1_b_1 E- covered tight",
+    ),
+    "the _id is not in it": ([AB], {"filter": {"a": 1}, "projection": {"b": 1}}, "a_1_b_1 E- tight"),
+    "a field is not in it": (
+        [AB], {"filter": {"a": 1}, "projection": {"_id": 0, "c": 1}}, "a_1_b_1 E- tight",
+    ),
+    "left out is not covered": ([AB], {"filter": {"a": 1}, "projection": {"c": 0}}, "a_1_b_1 E- tight"),
+    "an array is not covered": (
+        [{"a": 1, "tags": 1}], {"filter": {"a": 1}, "projection": {"_id": 0, "tags": 1}},
+        "a_1_tags_1 E- tight",
+    ),
+    "null is not covered": (
+        [{"a": 1}], {"filter": {"a": None}, "projection": {"_id": 0, "a": 1}}, "a_1 E tight",
+    ),
+    "a whole index covers": ([AB], {"projection": {"_id": 0, "b": 1}}, "a_1_b_1 -- covered tight"),
+    # Collations: https://www.mongodb.com/docs/manual/reference/collation/#collation-and-index-use
+    "text under another collation": ([{"name": 1}], {"filter": {"name": "x"}, "collation": CI}, "COLLSCAN"),
+    "text under its collation": (
+        [{"keys": {"name": 1}, "collation": CI}], {"filter": {"name": "x"}, "collation": CI},
+        "name_1 E tight",
+    ),
+    "text without the index's collation": (
+        [{"keys": {"name": 1}, "collation": CI}], {"filter": {"name": "x"}}, "COLLSCAN",
+    ),
+    "a number under another collation": ([{"a": 1}], {"filter": {"a": 1}, "collation": CI}, "a_1 E tight"),
+    "an unknown number": ([{"a": 1}], {"filter": {"a": Sample("orders.a")}, "collation": CI}, "a_1 E tight"),
+    "an unknown text": (
+        [{"name": 1}], {"filter": {"name": Sample("orders.name")}, "collation": CI}, "COLLSCAN",
+    ),
+    "sort of text": ([{"name": 1}], {"sort": {"name": 1}, "collation": CI}, "COLLSCAN blocking"),
+    "the collection's collation": (
+        [{"name": 1}], {"filter": {"name": "x"}, "options": {"collation": CI}}, "name_1 E tight",
+    ),
+    # Regular expressions: https://www.mongodb.com/docs/manual/reference/operator/query/regex/#index-use
+    "a prefix": ([{"name": 1}], {"filter": {"name": {"$regex": "^ab"}}}, "name_1 R tight"),
+    "a prefix and more": ([{"name": 1}], {"filter": {"name": re.compile("^ab.*c")}}, "name_1 R"),
+    "no prefix": ([{"name": 1}], {"filter": {"name": {"$regex": "ab"}}}, "name_1 p"),
+    "without regard to case": (
+        [{"name": 1}], {"filter": {"name": {"$regex": "^ab", "$options": "i"}}}, "name_1 p",
+    ),
+    "either of two": ([{"name": 1}], {"filter": {"name": {"$regex": "^a|b"}}}, "name_1 p"),
+    "a prefix under a collation": (
+        [{"keys": {"name": 1}, "collation": CI}], {"filter": {"name": {"$regex": "^a"}}, "collation": CI},
+        "COLLSCAN",
+    ),
+    # Partial: https://www.mongodb.com/docs/manual/core/index-partial/#query-coverage
+    "implied": (
+        [{"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"a": 1, "b": 2}}, "b_1 E tight",
+    ),
+    "not implied": ([{"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"b": 2}}, "COLLSCAN"),
+    "another value": (
+        [{"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"a": 2, "b": 2}}, "COLLSCAN",
+    ),
+    "implied, but not its key": (
+        [{"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"a": 1}}, "COLLSCAN",
+    ),
+    "implied, and its order": (
+        [{"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"a": 1}, "sort": {"b": -1}},
+        "b_1 S index backward tight",
+    ),
+    "its order before another's equality": (
+        [{"a": 1}, {"keys": {"b": 1}, "partial_filter": {"a": 1}}], {"filter": {"a": 1}, "sort": {"b": 1}},
+        "b_1 S index tight",
+    ),
+    "a range in a range": (
+        [{"keys": {"a": 1}, "partial_filter": {"a": {"$gt": 5}}}], {"filter": {"a": {"$gte": 6}}},
+        "a_1 R tight",
+    ),
+    "a range beyond a range": (
+        [{"keys": {"a": 1}, "partial_filter": {"a": {"$gt": 5}}}], {"filter": {"a": {"$gte": 5}}}, "COLLSCAN",
+    ),
+    "a value in a range": (
+        [{"keys": {"a": 1}, "partial_filter": {"a": {"$gt": 5}}}], {"filter": {"a": 6}}, "a_1 E tight",
+    ),
+    "an unknown text above the least": (
+        [{"keys": {"name": 1}, "partial_filter": {"name": {"$gt": ""}}}],
+        {"filter": {"name": Sample("orders.name")}}, "name_1 E tight",
+    ),
+    "a list in a list": (
+        [{"keys": {"b": 1}, "partial_filter": {"a": {"$in": [1, 2, 3]}}}],
+        {"filter": {"b": 1, "a": {"$in": [1, 2]}}}, "b_1 E",
+    ),
+    "there by its value": (
+        [{"keys": {"a": 1}, "partial_filter": {"a": {"$exists": True}}}], {"filter": {"a": 1}}, "a_1 E tight",
+    ),
+    "there or null": (
+        [{"keys": {"a": 1}, "partial_filter": {"a": {"$exists": True}}}], {"filter": {"a": None}}, "COLLSCAN",
+    ),
+    # Sparse, hidden, hashed, wildcard, text, geospatial
+    "sparse": ([{"keys": {"a": 1}, "sparse": True}], {"filter": {"a": 1}}, "a_1 E tight"),
+    "sparse and null": ([{"keys": {"a": 1}, "sparse": True}], {"filter": {"a": None}}, "COLLSCAN"),
+    "sparse and absent": (
+        [{"keys": {"a": 1}, "sparse": True}], {"filter": {"a": {"$exists": False}}}, "COLLSCAN",
+    ),
+    "sparse order": ([{"keys": {"a": 1}, "sparse": True}], {"sort": {"a": 1}}, "COLLSCAN blocking"),
+    "hidden": ([{"keys": {"a": 1}, "hidden": True}], {"filter": {"a": 1}}, "COLLSCAN"),
+    "hashed": ([{"a": "hashed"}], {"filter": {"a": 1}}, "a_hashed E tight"),
+    "hashed range": ([{"a": "hashed"}], {"filter": {"a": {"$gt": 1}}}, "COLLSCAN"),
+    "hashed order": ([{"a": "hashed"}], {"sort": {"a": 1}}, "COLLSCAN blocking"),
+    "wildcard": ([{"extra.$**": 1}], {"filter": {"extra.x": 1}}, "extra.$**_1 E tight"),
+    "wildcard elsewhere": ([{"extra.$**": 1}], {"filter": {"a": 1}}, "COLLSCAN"),
+    "wildcard and null": ([{"$**": 1}], {"filter": {"a": None}}, "COLLSCAN"),
+    "wildcard left out": (
+        [{"keys": {"$**": 1}, "wildcard_projection": {"a": 0}}], {"filter": {"a": 1}}, "COLLSCAN",
+    ),
+    "wildcard serves one field": ([{"$**": 1}], {"filter": {"a": 1, "b": 1}}, "$**_1 E"),
+    "words": ([{"name": "text"}], {"filter": {"$text": {"$search": "x"}}}, "name_text T"),
+    "words without their index": ([{"name": 1}], {"filter": {"$text": {"$search": "x"}}}, "COLLSCAN"),
+    "words of one value": (
+        [{"a": 1, "name": "text"}], {"filter": {"$text": {"$search": "x"}, "a": 1}}, "a_1_name_text ET",
+    ),
+    "no words": ([{"name": "text"}], {"filter": {"name": "x"}}, "COLLSCAN"),
+    "a place": (
+        [{"extra.at": "2dsphere"}], {"filter": {"extra.at": {"$near": {"$geometry": {}}}}},
+        "extra.at_2dsphere G",
+    ),
+    "a place without its index": ([{"extra.at": 1}], {"filter": {"extra.at": {"$near": {}}}}, "COLLSCAN"),
+    # $or: https://www.mongodb.com/docs/manual/reference/operator/query/or/#or-clauses-and-indexes
+    "or": ([{"a": 1}, {"b": 1}], {"filter": {"$or": [{"a": 1}, {"b": 1}]}}, "a_1 | b_1 tight"),
+    "or with a branch without an index": ([{"a": 1}], {"filter": {"$or": [{"a": 1}, {"b": 1}]}}, "COLLSCAN"),
+    "or beside an equality": ([{"c": 1}], {"filter": {"c": 1, "$or": [{"a": 1}, {"b": 1}]}}, "c_1 E"),
+    "or with an equality in each branch": (
+        [{"c": 1, "a": 1}, {"c": 1, "b": 1}], {"filter": {"c": 1, "$or": [{"a": 1}, {"b": 1}]}},
+        "c_1_a_1 | c_1_b_1 tight",
+    ),
+    "or in order": (
+        [{"a": 1, "c": 1}, {"b": 1, "c": 1}], {"filter": {"$or": [{"a": 1}, {"b": 1}]}, "sort": {"c": 1}},
+        "a_1_c_1 | b_1_c_1 merge tight",
+    ),
+    "or sorted afterwards": (
+        [{"a": 1}, {"b": 1}], {"filter": {"$or": [{"a": 1}, {"b": 1}]}, "sort": {"c": 1}},
+        "a_1 | b_1 blocking tight",
+    ),
+    # Pipelines: https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/#indexes
+    "match and sort": (
+        [AB], {"pipeline": [{"$match": {"a": 1}}, {"$sort": {"b": 1}}, {"$limit": 5}]},
+        "a_1_b_1 ES index tight",
+    ),
+    "sort, then match": (
+        [AB], {"pipeline": [{"$sort": {"b": 1}}, {"$match": {"a": 1}}]}, "a_1_b_1 ES index tight",
+    ),
+    "match after the limit": ([AB], {"pipeline": [{"$limit": 5}, {"$match": {"a": 1}}]}, "COLLSCAN"),
+    "match after the group": (
+        [AB], {"pipeline": [{"$group": {"_id": "$c"}}, {"$match": {"a": 1}}]}, "COLLSCAN",
+    ),
+    "a covered group": (
+        [ABC], {"pipeline": [{"$match": {"a": 1}}, {"$group": {"_id": "$b", "n": {"$sum": "$c"}}}]},
+        "a_1_b_1_c_1 E-- covered tight",
+    ),
+    "a group of what is not there": (
+        [AB], {"pipeline": [{"$match": {"a": 1}}, {"$group": {"_id": "$c", "n": {"$sum": 1}}}]},
+        "a_1_b_1 E- tight",
+    ),
+    "whole documents in a group": (
+        [AB], {"pipeline": [{"$match": {"a": 1}}, {"$group": {"_id": "$b", "all": {"$push": "$$ROOT"}}}]},
+        "a_1_b_1 E- tight",
+    ),
+    "a count": ([{"a": 1}], {"pipeline": [{"$match": {"a": 1}}, {"$count": "n"}]}, "a_1 E covered tight"),
+    # Writes
+    "an update": (
+        [{"a": 1}], {"filter": {"a": 1}, "action": "update", "update": {"$set": {"b": 1}}}, "a_1 E tight",
+    ),
+    "a deletion": ([{"a": 1}], {"filter": {"a": 1}, "action": "delete"}, "a_1 E tight"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("indexes", "query", "expected"), CASES.values(), ids=CASES)
+def test_the_plan_is_what_mongodb_documents(indexes, query, expected):
+    assert in_short(planned(indexes, **query)) == expected
+
+
+def test_an_insertion_has_no_plan():
+    assert planned([AB], action="insert", document={"a": 1}) is None
+
+
+def test_the_bounds_of_an_elem_match_hold_for_one_element():
+    model = planned(
+        [{"lines.sku": 1, "lines.count": 1}],
+        filter={"lines": {"$elemMatch": {"sku": "x", "count": {"$gte": 2, "$lt": 9}}}},
+    )
+
+    assert [str(interval) for key in model.keys for interval in key.intervals] == ["[x, x]", "[2, 9)"]
+
+
+def test_a_collection_scan_says_why_each_index_does_not_serve():
+    model = planned(
+        [
+            {"a": 1, "b": 1},
+            {"keys": {"b": 1}, "partial_filter": {"a": 1}},
+            {"keys": {"c": 1}, "hidden": True},
+        ],
+        filter={"b": 1},
+    )
+
+    assert "a_1_b_1: its first field is neither in the filter nor in the sort" in model.why
+    assert "b_1: the query does not imply its filter {'a': 1}" in model.why
+    assert "c_1: it is hidden" in model.why
+
+
+# What the model claims, against what the queries find.
+
+
+def keys_of(document, index):
+    """Return the keys of a document in an index: one for each element of the array among its fields."""
+    fields = [field for field, _ in index.key_pairs()]
+    arrays = {path for field in fields for path in ("tags", "lines") if field.split(".")[0] == path}
+    elements = document.get(*arrays, []) if arrays else [None]
+    for element in elements or [None]:
+        yield tuple(
+            (element if field == "tags" else (element or {}).get(field.split(".")[1]))
+            if field.split(".")[0] in arrays
+            else document.get(field)
+            for field in fields
+        )
+
+
+def order_of(value):
+    """Return a value's place in MongoDB's order, as far as these documents go: null before numbers."""
+    return (0, 0) if value is None else (1, value)
+
+
+def lies_in(value, interval):
+    low, high = interval.low, interval.high
+    if isinstance(low, MinKey) and isinstance(high, MaxKey):
+        return True
+    if low is None and high is None:
+        return value is None
+    if value is None:
+        return False
+    above = low is None or value > low or (value == low and interval.low_inclusive)
+    return above and (high is None or value < high or (value == high and interval.high_inclusive))
+
+
+def walked(model, index, documents, key_ranges):
+    """Return the documents that a scan meets, in its order, each once, and how many keys are in bounds."""
+    entries = [(key, document) for document in documents for key in set(keys_of(document, index))]
+    for position, (_, direction) in reversed(list(enumerate(index.key_pairs()))):
+        entries.sort(key=lambda entry, at=position: order_of(entry[0][at]), reverse=direction == -1)
+    if model.backward:
+        entries.reverse()
+    met = [
+        document
+        for key, document in entries
+        if all(
+            any(lies_in(value, interval) for interval in intervals)
+            for value, intervals in zip(key, key_ranges, strict=True)
+        )
+    ]
+    return list({document["_id"]: document for document in met}.values()), len(met)
+
+
+def has(document, field):
+    return bool(document["lines"]) if field.startswith("lines.") else field in document
+
+
+def held_by(index, documents):
+    wanted = index.partial_filter or {}
+    return [
+        document
+        for document in documents
+        if all(document.get(field) == value for field, value in wanted.items())
+        and not (index.sparse and not any(has(document, field) for field in index.keys))
+    ]
+
+
+SMALL = st.integers(0, 3)
+FIELDS = ("a", "b", "c")
+DOCUMENTS = st.lists(
+    st.fixed_dictionaries(
+        {"tags": st.lists(SMALL, max_size=3), "lines": st.lists(
+            st.fixed_dictionaries({"count": SMALL, "price": SMALL}), max_size=3)},
+        optional={field: st.none() | SMALL for field in FIELDS},
+    ),
+    min_size=4,
+    max_size=12,
+)  # fmt: skip
+CONDITIONS = st.one_of(
+    SMALL,
+    st.none(),
+    st.fixed_dictionaries({"$in": st.lists(st.none() | SMALL, min_size=1, max_size=3, unique=True)}),
+    st.fixed_dictionaries({"$gt": SMALL}),
+    st.fixed_dictionaries({"$gte": SMALL, "$lt": SMALL}),
+    st.fixed_dictionaries({"$lte": SMALL}),
+    st.fixed_dictionaries({"$ne": SMALL}),
+    st.fixed_dictionaries({"$exists": st.booleans()}),
+)
+OF_ARRAYS = {
+    "tags": st.one_of(
+        SMALL,
+        st.fixed_dictionaries({"$gt": SMALL, "$lt": SMALL}),
+        st.fixed_dictionaries({"$all": st.lists(SMALL, min_size=1, max_size=2)}),
+        st.fixed_dictionaries({"$elemMatch": st.fixed_dictionaries({"$gte": SMALL, "$lte": SMALL})}),
+    ),
+    "lines.count": CONDITIONS,
+    "lines.price": st.one_of(SMALL, st.fixed_dictionaries({"$gte": SMALL})),
+    "lines": st.fixed_dictionaries(
+        {"$elemMatch": st.fixed_dictionaries({"count": SMALL, "price": st.one_of(
+            SMALL, st.fixed_dictionaries({"$gt": SMALL, "$lte": SMALL}))})}),
+}  # fmt: skip
+WAYS = st.sampled_from((1, -1))
+OPTIONS = st.sampled_from([{}, {}, {}, {"sparse": True}, {"partial_filter": {"a": 1}}])
+FAMILIES = st.sampled_from([FIELDS, ("a", "b", "tags"), ("a", "lines.count", "lines.price")])
+
+
+@st.composite
+def cases(draw):
+    """Return an index, and a filter and a sort over the fields that it is drawn from."""
+    family = draw(st.permutations(draw(FAMILIES)))
+    keys = {field: draw(WAYS) for field in family[: draw(st.integers(1, 3))]}
+    conditions = {field: OF_ARRAYS.get(field, CONDITIONS) for field in family}
+    if "lines.count" in family:
+        conditions["lines"] = OF_ARRAYS["lines"]
+    filters = st.fixed_dictionaries({}, optional=conditions)
+    filtered = draw(filters)
+    if draw(st.integers(0, 4)) == 0:
+        filtered = {"a": 1, "$or": [draw(filters.filter(bool)), draw(filters.filter(bool))]}
+    first = draw(st.integers(0, len(family) - 1))
+    turned = draw(WAYS)
+    sort = {
+        field: draw(WAYS) if draw(st.integers(0, 3)) == 0 else turned * keys.get(field, 1)
+        for field in family[first : first + draw(st.integers(0, 2))]
+        if field != "lines.price"
+    }
+    return IndexDefinition(keys=keys, **draw(OPTIONS)), filtered, sort
+
+
+class Price(BaseModel):
+    count: int = 0
+    price: int = 0
+
+
+class Trial(BaseMongoDbDocumentSchema):
+    a: int | None = None
+    b: int | None = None
+    c: int | None = None
+    tags: list[int] = []
+    lines: list[Price] = []
+
+
+def least(document, field, way):
+    """Return the value of an array by which its document is sorted."""
+    if field not in {"tags", "lines.count"}:
+        return order_of(document.get(field))
+    elements = document["tags"] if field == "tags" else [line["count"] for line in document["lines"]]
+    ordered = sorted(map(order_of, elements))
+    # An empty array comes before null; of embedded documents there is then no field at all: null.
+    empty = (-1, 0) if field == "tags" else (0, 0)
+    return (ordered[0] if way == 1 else ordered[-1]) if ordered else empty
+
+
+def in_order(documents, sort):
+    places = [
+        tuple(
+            part if way == 1 else tuple(-number for number in part)
+            for field, way in sort.items()
+            for part in [least(document, field, way)]
+        )
+        for document in documents
+    ]
+    return all(one <= two for one, two in pairwise(places))
+
+
+@settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(documents=DOCUMENTS, case=cases())
+@example(  # each condition holds for another element
+    documents=[{"tags": [], "lines": [{"count": 1, "price": 0}, {"count": 0, "price": 1}]}],
+    case=(
+        IndexDefinition(keys={"lines.count": 1, "lines.price": 1}),
+        {"lines.count": 1, "lines.price": 1},
+        {},
+    ),
+)
+def test_the_bounds_hold_what_the_query_finds(trial, documents, case):
+    definition, conditions, sort = case
+    documents = [{"_id": number, **document} for number, document in enumerate(documents)]
+    trial.database.orders.delete_many({})
+    if documents:
+        trial.database.orders.insert_many(documents)
+    found = {document["_id"] for document in trial.database.orders.find(conditions)}
+    collection = BaseCollectionSchema(collection_name="orders", document_schema=Trial, indexes=[definition])
+    query = Query(name="q", collection="orders", per_minute=1, filter=conditions, sort=sort)
+
+    model = plan(query, collection)
+    branches = model.branches or ((model,) if model.scan == "index" else ())
+    met, count = {}, 0
+    for branch in branches:
+        index = definition if branch.index == definition.name else IndexDefinition(keys={"_id": 1})
+        scan, keys = walked(branch, index, held_by(index, documents), [key.intervals for key in branch.keys])
+        count += keys
+        met |= {document["_id"]: document for document in scan}
+
+    if branches:
+        assert found <= set(met)
+    if model.tight and not model.branches:
+        assert set(met) == found
+        assert count >= len(found)
+    if model.sort == "index":
+        assert in_order([document for identifier, document in met.items() if identifier in found], sort)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    fields=st.permutations(FIELDS),
+    depth=st.integers(1, 3),
+    skipped=st.integers(0, 1),
+    asked=st.integers(1, 3),
+)
+def test_the_server_uses_an_index_where_the_model_does(trial, fields, depth, skipped, asked):
+    # Of conditions on a part of an index only: with others beside them the embedded server uses none.
+    definition = IndexDefinition(keys=dict.fromkeys(fields[:depth], 1))
+    collection = trial.database.explained
+    collection.drop_indexes()
+    collection.create_index(definition.key_pairs(), name=definition.name)
+    conditions = dict.fromkeys(fields[skipped : min(depth, skipped + asked)] or fields[depth:], 1)
+    query = Query(name="q", collection="explained", per_minute=1, filter=conditions)
+
+    model = plan(query, BaseCollectionSchema(document_schema=Trial, indexes=[definition]))
+    shown = explain(trial.database, query)
+
+    assert shown.scans_collection == (model.scan == "collection")
+    assert shown.indexes == model.indexes
