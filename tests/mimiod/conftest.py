@@ -165,6 +165,9 @@ class ShopPlan:
         self.computed = frozenset({"totals"})
         self.pools = None
 
+    def warm(self):
+        pass
+
     def adopt(self, pools):
         self.pools = pools
 

@@ -36,7 +36,7 @@ def test_a_cluster_makes_the_same_documents_though_a_worker_is_killed(
 def test_what_goes_wrong_on_a_cluster_reads_as_it_does_here(make_shop, trial, cluster):
     folder = make_shop(("def order(self, row):\n", "def order(self, row):\n        row / (row - 999)\n"))
 
-    with pytest.raises(ProjectError, match=r"seed_db\.py:37: ZeroDivisionError: division by zero"):
+    with pytest.raises(ProjectError, match=r"seed_db\.py:40: ZeroDivisionError: division by zero"):
         run(folder, trial.uri, executor=cluster)
 
 

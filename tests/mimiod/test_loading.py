@@ -122,7 +122,7 @@ def test_a_document_above_16_mb_is_not_sent(make_shop, trial, workers):
 def test_the_projects_own_mistakes_are_named_with_file_and_line(make_shop, trial, workers):
     folder = make_shop(("def order(self, row):\n", "def order(self, row):\n        row / (row - 999)\n"))
 
-    with pytest.raises(ProjectError, match=r"seed_db\.py:37: ZeroDivisionError: division by zero"):
+    with pytest.raises(ProjectError, match=r"seed_db\.py:40: ZeroDivisionError: division by zero"):
         run(folder, trial.uri, workers=workers)
 
 

@@ -113,6 +113,8 @@ def run(
         seeder.seed = seed
     try:
         plan = seeder.plan()
+        if plan is not None:
+            plan.warm()  # what cannot be drawn is found before anything is dropped
     except Exception as exc:
         raise explained(exc, project.folder, f"{project.seeder.__name__}.plan()") from exc
     if plan is None and way.append is not None:

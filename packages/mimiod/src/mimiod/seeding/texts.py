@@ -6,6 +6,7 @@ import re
 import string
 import unicodedata
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,11 @@ class Fake(Draw):
         except AttributeError:
             raise DeclarationError(f"{at.where}: Faker has no locale {locale!r}") from None
         faker.seed_instance("/".join(map(str, (at.plan.seed, *key))))
+        provider: Callable[..., Any] | None = getattr(faker, self.provider, None)
+        if provider is None:
+            near = " or ".join(get_close_matches(self.provider, dir(faker), 2)) or "one of its documentation"
+            raise DeclarationError(f"{at.where}: Faker has no provider {self.provider!r} ({locale}): {near}?")
         try:
-            provider: Callable[..., Any] = getattr(faker, self.provider)
             return [provider(**self.options or {}) for _ in range(self.pool)]
         except (AttributeError, TypeError, ValueError) as exc:
             raise DeclarationError(f"{at.where}: Fake({self.provider!r}): {exc}") from None
