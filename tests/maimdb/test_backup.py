@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from maimdb import Tenant, cli, close_database, init_database
 from maimdb.core.backup import back_up, check, restore
-from maimdb.core.errors import BackupError, DatabaseError
+from maimdb.core.errors import BackupError, ConfigurationError
 from maimdb.core.migrations import migrate
 from typer.testing import CliRunner
 
@@ -109,7 +109,7 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path):
         check(tmp_path / "text.db")
     with pytest.raises(BackupError, match="there is no file"):
         check(tmp_path / "none.db")
-    with pytest.raises(DatabaseError, match=r"is damaged or no SQLite file: see `maimdb restore`"):
+    with pytest.raises(ConfigurationError, match=r"is damaged or no SQLite file .*`maimdb restore`"):
         init_database(f"sqlite:///{tmp_path / 'text.db'}")
 
 

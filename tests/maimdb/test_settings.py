@@ -143,6 +143,7 @@ def check_message(error: Exception, variable: str) -> None:
     assert "\n" not in str(error)
     shown = "".join(traceback.format_exception(error)).replace(f'SECRET = "{SECRET}"', "")
     assert SECRET not in shown + repr(error) + repr(error.__dict__)
+    assert SECRET not in repr(error.__context__)  # some pickles carry it
     assert SECRET.encode() not in pickle.dumps(error)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 

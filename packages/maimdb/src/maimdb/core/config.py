@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Literal, cast
@@ -252,10 +253,9 @@ def _host_and_port(text: str, refuse: Any) -> tuple[str, int | None]:
 
 
 def _decoded(text: str, refuse: Any) -> str:
-    try:
+    with suppress(UnicodeDecodeError):  # raised in its handler, the error would carry the text as its context
         return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise refuse("has percent-encoded bytes that are not UTF-8") from None
+    raise refuse("has percent-encoded bytes that are not UTF-8")
 
 
 def _options(engine: EngineName, query: str, refuse: Any) -> dict[str, Any]:

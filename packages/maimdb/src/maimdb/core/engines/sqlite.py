@@ -79,8 +79,10 @@ class SqliteEngine(Engine, peewee.SqliteDatabase):
         if isinstance(orig(exc), sqlite3.DatabaseError) and not isinstance(
             orig(exc), sqlite3.OperationalError
         ):
-            return self._error(
-                errors.DatabaseError, "is damaged or no SQLite file: see `maimdb restore`", exc
+            return errors.ConfigurationError(
+                f"{self.config.source}: {self.config.database!r} is damaged or no SQLite file "
+                f"({one_line(exc)}): name another, or see `maimdb restore`",
+                variable=self.config.source,
             )
         return errors.ConfigurationError(
             f"{self.config.source}: the SQLite file {self.config.database!r} cannot be opened "
