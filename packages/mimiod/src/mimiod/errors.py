@@ -108,7 +108,8 @@ class DuplicateRowError(MimiodError, ValueError):
         self.rows = list(rows)
         "The row that was refused, and the one that has the key, as far as it can be told."
         super().__init__(
-            f"unique index {index!r} on {collection!r}: {' and '.join(rows)} have the key {key}; "
+            f"{f'unique index {index!r}' if index else 'a unique index'} on {collection!r}: "
+            f"{' and '.join(rows)} have {f'the key {key}' if key else 'the same key'}; "
             "make its values unique in the declaration, or drop `unique`"
         )
 

@@ -122,7 +122,9 @@ def _run(
     summary = running.run(
         project, uri=chosen.uri, reporter=shown, seed=seed, scale=scale, replace=replace, way=way
     )
-    shown.summary(summary, hint=f"query it: mongosh {summary.uri}/{summary.database}")
+    server_uri, question, options = summary.uri.partition("?")
+    where = f"{server_uri.rstrip('/')}/{summary.database}{question}{options}"
+    shown.summary(summary, hint=f"query it: mongosh {where}")
     return summary.passed
 
 

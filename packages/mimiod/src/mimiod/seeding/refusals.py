@@ -127,7 +127,7 @@ def _rules(details: Mapping[str, Any], path: str) -> Iterator[str]:
         yield f"{path}: {missing} missing" if path else f"{missing} missing"
     elif "additionalProperties" in details:
         yield f"{path or 'document'}: {', '.join(map(repr, details['additionalProperties']))} not allowed"
-    elif not inner and "propertiesNotSatisfied" not in details:
+    elif name and not inner and "propertiesNotSatisfied" not in details:
         value = f", it is {details['consideredValue']!r}" if "consideredValue" in details else ""
         wanted = details.get("specifiedAs", {}).get(name, "")
         yield f"{path or 'document'}: {name} {wanted}{value}".rstrip()
