@@ -12,6 +12,10 @@ test *arguments:
 test-isolated:
     bash .ci/run isolated
 
+# The reference of both packages, from their docstrings, in dist/reference.
+docs:
+    uv run python scripts/build_reference.py dist/reference
+
 # Wheels and source distributions, in dist/.
 build:
     uv build --all-packages

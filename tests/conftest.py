@@ -17,6 +17,7 @@ SELECTED = pytest.StashKey[list[str]]()
 
 CHOICES = {
     "sql_url": ("sqlite", "postgresql", "mysql"),
+    "other_url": ("sqlite", "postgresql", "mysql"),
     "private_server": ("postgresql", "mysql"),
 }
 """The fixtures that run a test once for each of several backends; the marker `backend` names others."""
@@ -28,6 +29,11 @@ NEEDS = {
     "mongodb": "mongodb",
 }
 """The fixtures of one backend."""
+
+RING = {("sqlite", "postgresql"), ("postgresql", "mysql"), ("mysql", "sqlite")}
+"""The pairs of `sql_url` and `other_url` that are tested; MAIMDB_PAIRS=all tests all nine."""
+
+PAIRS = os.environ.get("MAIMDB_PAIRS")
 
 SETTINGS = ("DATABASE_*", "DB_*", "MONGODB_URI", "OPENAI_*", "MIMIOD_*", "MAIMDB_*")
 """The developer's own settings, which no test may see."""
@@ -105,6 +111,9 @@ def _can_run(item: pytest.Item, selected: list[str]) -> bool:
     chosen = item.callspec.params if hasattr(item, "callspec") else {}
     needs = {NEEDS[name] for name in NEEDS.keys() & getattr(item, "fixturenames", ())}
     needs |= {chosen[name] for name in CHOICES.keys() & chosen}
+    pair = chosen.get("sql_url"), chosen.get("other_url")
+    if None not in pair and pair not in RING and not item.get_closest_marker("backend"):
+        return PAIRS == "all" and needs <= set(selected)
     return needs <= set(selected) and (
         "private_server" not in chosen or _has_program(chosen["private_server"])
     )
@@ -157,6 +166,17 @@ def mysql_url(mysql_databases: Databases) -> Iterator[str]:
 @pytest.fixture
 def sql_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A second database, beside that of `sql_url`."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'other.db'}"
+        return
+    databases: Databases = request.getfixturevalue(f"{request.param}_databases")
+    with databases.fresh_url() as url:
+        yield url
 
 
 @pytest.fixture

@@ -60,7 +60,8 @@ SERVER = {
         "constraints": "SELECT constraint_name, constraint_type FROM information_schema.table_constraints "
         "WHERE table_schema = DATABASE() AND table_name = %s",
         "checks": "SELECT constraint_name, check_clause FROM information_schema.check_constraints "
-        "WHERE constraint_schema = DATABASE() AND table_name = %s",
+        "WHERE constraint_schema = DATABASE() AND constraint_name IN (SELECT constraint_name "
+        "FROM information_schema.table_constraints WHERE table_schema = DATABASE() AND table_name = %s)",
         "foreign keys": "SELECT constraint_name, referenced_table_name, delete_rule, update_rule "
         "FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE() "
         "AND table_name = %s",

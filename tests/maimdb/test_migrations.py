@@ -5,8 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import peewee
 import pytest
 from maimdb import ALL_MODELS, ChatHistory, Tenant, close_database, init_database, system_scope, tenant_scope
+from maimdb.core.database import database_proxy
 from maimdb.core.errors import MigrationError
 from maimdb.core.migrations import VERSIONS, migrate, migration_status
 from maimdb.core.migrations.history import load_versions
@@ -19,10 +21,10 @@ LATER = Path(__file__).with_name("versions")
 
 @pytest.fixture
 def folder(tmp_path):
-    """The real versions and two more."""
+    """The first of the real versions and two more."""
     folder = tmp_path / "versions"
-    for source in (VERSIONS, LATER):
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+    shutil.copytree(LATER, folder)
+    shutil.copy(VERSIONS / "v0001_tables.py", folder)
     return folder
 
 
@@ -57,13 +59,48 @@ def test_a_migrated_schema_is_the_one_that_the_models_make(database):
     assert migrate(database) == []
 
 
-def test_tables_that_the_models_made_are_taken_over(database):
+def test_what_the_models_made_at_once_is_at_the_latest_version(database):
     database.create_tables(ALL_MODELS)
+    assert set(states(database)) == {"applied"}
+    assert migrate(database) == []
+    database.create_tables(ALL_MODELS)
+    assert migrate(database) == []
+
+
+def test_tables_that_the_models_made_one_by_one_are_taken_over(database):
+    for model in ALL_MODELS[:3]:
+        database.create_tables([model])
+    database.create_tables(ALL_MODELS[3:])
     made = schema_facts(database)
     Tenant.create(tenant_name="One")
-    assert len(migrate(database)) == 1
+    assert set(states(database)) == {"pending"}
+    assert migrate(database) == [f"up {version}" for version in load_versions(VERSIONS).values()]
     assert schema_facts(database) == made
     assert Tenant.select().count() == 1
+
+
+def test_some_of_the_tables_are_completed(database):
+    database.create_tables(ALL_MODELS[:2])
+    migrate(database)
+    migrated = schema_facts(database)
+    database.drop_tables(ALL_MODELS)
+    database.create_tables(ALL_MODELS)
+    assert schema_facts(database) == migrated
+
+
+def test_an_application_s_own_tables_are_not_taken_for_the_schema(database):
+    class Note(peewee.Model):
+        class Meta:
+            database = database_proxy
+
+    database.create_tables([Note])
+    assert STATE not in database.get_tables()
+    database.create_tables([Note, *ALL_MODELS])
+    assert set(states(database)) == {"applied"}
+    database.drop_tables([Note])
+    assert set(states(database)) == {"applied"}
+    database.drop_tables(ALL_MODELS)
+    assert set(states(database)) == {"pending"}
 
 
 def test_a_table_of_another_program_is_refused(database):
@@ -101,15 +138,15 @@ def test_rows_are_kept_up_and_down(database, folder):
     assert before == (rows(database, "SELECT * FROM tenants"), rows(database, "SELECT * FROM chat_history"))
 
 
-def test_a_table_with_rows_is_not_dropped(database):
-    migrate(database)
+def test_a_table_with_rows_is_not_dropped(database, folder):
+    migrate(database, to=1, folder=folder)
     Tenant.create(tenant_name="One")
     before = schema_facts(database)
     with pytest.raises(MigrationError, match=r"'tenants' holds rows: move .* \(nothing was changed\)"):
-        migrate(database, to=0)
+        migrate(database, to=0, folder=folder)
     assert schema_facts(database) == before
     assert Tenant.select().count() == 1
-    assert set(states(database)) == {"applied"}
+    assert states(database, folder) == ["applied", "pending", "pending"]
 
 
 def test_a_changed_file_that_was_applied_is_named(database, folder):
@@ -128,14 +165,19 @@ def test_line_ends_are_no_change(database, folder):
     assert migrate(database, folder=folder) == []
 
 
-def test_a_schema_newer_than_the_code_is_refused(database, folder):
-    migrate(database, folder=folder)
+def test_a_schema_newer_than_the_code_is_refused(database, tmp_path):
+    latest = max(load_versions(VERSIONS))
+    newer = shutil.copytree(VERSIONS, tmp_path / "newer")
+    write(newer, 9000, "schema.create_table('extra', 'n INTEGER')")
+    migrate(database, folder=newer)
     before = schema_facts(database)
     for to in (None, 0):
-        with pytest.raises(MigrationError, match="at version 3, newer than 1, the latest of this maimdb"):
+        with pytest.raises(
+            MigrationError, match=f"at version 9000, newer than {latest}, the latest of this maimdb"
+        ):
             migrate(database, to=to)
     assert schema_facts(database) == before
-    assert states(database) == ["applied", "unknown", "unknown"]
+    assert states(database) == ["applied"] * latest + ["unknown"]
 
 
 def test_a_version_whose_file_is_missing_is_named(database, folder):

@@ -3,14 +3,17 @@
 import json
 
 import pytest
-from maimdb import ALL_MODELS, cli, close_database, init_database
+from maimdb import ALL_MODELS, close_database, init_database
+from maimdb.cli.app import app, main
 from maimdb.core.database import open_database
 from maimdb.core.migrations import VERSIONS
 from maimdb.core.migrations.history import TABLE, load_versions
+from maimdb.core.models import AuditEvent, AuditHead
 from maimdb.core.settings import config_from_url
 from typer.testing import CliRunner
 
-LATEST = max(load_versions(VERSIONS))
+ALL = list(load_versions(VERSIONS).values())
+LATEST = ALL[-1].number
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def run(sql_url, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", sql_url)
 
     def run(*arguments):
-        result = CliRunner().invoke(cli.app, ["migrate", *arguments])
+        result = CliRunner().invoke(app, ["migrate", *arguments])
         return result.exit_code, result.stdout
 
     return run
@@ -32,14 +35,15 @@ def database(sql_url):
 
 
 def test_the_schema_is_migrated_once(run, database):
-    assert run("status") == (1, "   1  tables  pending\n")
-    assert run() == (0, "up 1 (tables)\n")
+    lines = [f"{each.number:>4}  {each.name}  pending\n" for each in ALL]
+    assert run("status") == (1, "".join(lines))
+    assert run() == (0, "".join(f"up {each}\n" for each in ALL))
     assert run() == (0, "nothing to do\n")
     code, output = run("status")
     assert (code, output[:22]) == (0, "   1  tables  applied ")
     code, output = run("status", "--json")
     assert (code, json.loads(output)[0]["state"]) == (0, "applied")
-    assert run("--to", "0") == (0, "down 1 (tables)\n")
+    assert run("--to", "0") == (0, "".join(f"down {each}\n" for each in reversed(ALL)))
     assert database.get_tables() == [TABLE]
 
 
@@ -58,7 +62,7 @@ def test_a_dry_run_prints_sql_that_can_be_run(run, database):
 def test_an_error_is_one_line(run, arguments, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["maimdb", "migrate", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main()
     captured = capsys.readouterr()
     assert (ended.value.code, captured.out) == (1, "")
     assert captured.err == f"error: there is no version 77: use one from 0 to {LATEST}\n"
@@ -68,5 +72,6 @@ def test_the_models_work_on_what_was_migrated(run, sql_url):
     run()
     init_database(sql_url)
     for model in ALL_MODELS:
-        assert model.select().count() == 0
+        if model not in {AuditEvent, AuditHead}:  # what this process has crossed before stands there
+            assert model.select().count() == 0
     close_database()

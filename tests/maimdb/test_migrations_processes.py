@@ -15,7 +15,7 @@ from maimdb.core.settings import config_from_url
 
 from tests.maimdb.schema_facts import schema_facts
 
-KILLS = int(os.environ.get("MAIMDB_MIGRATION_KILLS", "8"))
+KILLS = int(os.environ.get("MAIMDB_MIGRATION_KILLS", "4"))
 SEED = int(os.environ.get("MAIMDB_MIGRATION_SEED", "1"))
 SCRIPT = Path(__file__).with_name("migrate_once.py")
 KILLED = -9
@@ -24,8 +24,8 @@ KILLED = -9
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "versions"
-    for source in (VERSIONS, SCRIPT.with_name("versions")):
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+    shutil.copytree(SCRIPT.with_name("versions"), folder)
+    shutil.copy(VERSIONS / "v0001_tables.py", folder)
     return folder
 
 

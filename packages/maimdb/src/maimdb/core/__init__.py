@@ -1,6 +1,23 @@
 """The core: configuration, connections, the tenant gate and the models."""
 
+from maimdb.core.async_models import (
+    AsyncAgent,
+    AsyncAgentActiveState,
+    AsyncApiKey,
+    AsyncChatHistory,
+    AsyncChatLogs,
+    AsyncFileUpload,
+    AsyncSystemMetrics,
+    AsyncTenant,
+    AsyncUserSession,
+)
 from maimdb.core.bulk import bulk_insert
+from maimdb.core.configuration import (
+    AGENT_CONFIG_MODELS,
+    AgentConfigManager,
+    parse_json_field,
+    serialize_json_field,
+)
 from maimdb.core.database import close_database, database_proxy, db_manager, get_database, init_database
 from maimdb.core.models import (
     ALL_MODELS,
@@ -26,14 +43,26 @@ from maimdb.core.models import (
 )
 from maimdb.core.prepared import Prepared, parameter
 from maimdb.core.scope import carry, current_scope, current_tenant, system_scope, tenant_scope
+from maimdb.core.units import in_thread, run_unit, unit
 
 __all__ = [
+    "AGENT_CONFIG_MODELS",
     "ALL_MODELS",
     "Agent",
     "AgentActiveState",
+    "AgentConfigManager",
     "AgentStatus",
     "ApiKey",
     "ApiKeyStatus",
+    "AsyncAgent",
+    "AsyncAgentActiveState",
+    "AsyncApiKey",
+    "AsyncChatHistory",
+    "AsyncChatLogs",
+    "AsyncFileUpload",
+    "AsyncSystemMetrics",
+    "AsyncTenant",
+    "AsyncUserSession",
     "BaseModel",
     "BusinessBaseModel",
     "ChatHistory",
@@ -57,8 +86,13 @@ __all__ = [
     "database_proxy",
     "db_manager",
     "get_database",
+    "in_thread",
     "init_database",
     "parameter",
+    "parse_json_field",
+    "run_unit",
+    "serialize_json_field",
     "system_scope",
     "tenant_scope",
+    "unit",
 ]

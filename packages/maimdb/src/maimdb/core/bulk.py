@@ -118,24 +118,57 @@ class _Table:
                 refuse_other(self.entry, other, self.owner, self.scope)
 
     def insert(self, columns: list[Column], count: int) -> None:
-        """Send the rows in one statement, or in halves where it would be too long."""
-        if count > 1 and sum(map(_length, columns)) > _CHARACTERS:
-            for half in (slice(None, count // 2), slice(count // 2, None)):
-                self.insert([column[half] for column in columns], len(columns[0][half]))
-            return
-        sql = self.prefix + ", ".join([self.group] * count)
-        self.database.execute_compiled(sql, list(chain.from_iterable(zip(*columns, strict=True))))
+        """Send the rows in statements of many rows."""
+        send(self.database, self.prefix, self.group, columns, count)
 
     def copy(self, columns: list[Column], count: int) -> None:
-        """Send the rows by PostgreSQL's COPY, in its text format."""
+        """Send the rows by PostgreSQL's COPY."""
         del count
-        names = self.prefix.removeprefix("INSERT INTO ").rpartition(" VALUES")[0]
-        text = "".join(_copy_lines([list(map(_copy_text, column)) for column in columns]))
-        lease = self.database._lease()
-        try:
-            _copy(lease.connection, f"COPY {names} FROM STDIN", text)
-        except Exception as exc:  # noqa: BLE001 - sorted out at the seam, as every driver's error
-            self.database._raise(exc, lease)
+        send_copy(self.database, self.prefix.removeprefix("INSERT INTO ").rpartition(" VALUES")[0], columns)
+
+
+def insert_columns(database: Any, table: str, names: str, columns: list[Column]) -> None:
+    """Insert rows, column by column, into a table of any kind; not for values that a caller chose.
+
+    Args:
+        database: an engine of ours.
+        table: its name, quoted.
+        names: the names of the columns, quoted, with commas between.
+        columns: the values of each, as the driver takes them.
+    """
+    if not columns:
+        return
+    if isinstance(database, peewee.PostgresqlDatabase):
+        send_copy(database, f"{table} ({names})", columns)
+        return
+    count, most = len(columns[0]), max(1, min(_ROWS, _PARAMETERS // len(columns)))
+    group = f"({', '.join([database.param] * len(columns))})"
+    for start in range(0, count, most):
+        part = [column[start : start + most] for column in columns]
+        prefix = f"INSERT INTO {table} ({names}) VALUES "  # noqa: S608 - quoted by the caller
+        send(database, prefix, group, part, len(part[0]))
+
+
+def send(database: Any, prefix: str, group: str, columns: list[Column], count: int) -> None:
+    """Send rows in one statement, or in halves where it would be too long."""
+    if count > 1 and sum(map(_length, columns)) > _CHARACTERS:
+        for half in (slice(None, count // 2), slice(count // 2, None)):
+            part = [column[half] for column in columns]
+            send(database, prefix, group, part, len(part[0]))
+        return
+    sql = prefix + ", ".join([group] * count)
+    database.execute_compiled(sql, list(chain.from_iterable(zip(*columns, strict=True))))
+
+
+def send_copy(database: Any, target: str, columns: list[Column]) -> None:
+    """Send rows by PostgreSQL's COPY, in its text format, to a table and its columns in parentheses."""
+    database.admit("COPY")
+    text = "".join(_copy_lines([list(map(_copy_text, column)) for column in columns]))
+    lease = database._lease()
+    try:
+        _copy(lease.connection, f"COPY {target} FROM STDIN", text)
+    except Exception as exc:  # noqa: BLE001 - sorted out at the seam, as every driver's error
+        database._raise(exc, lease)
 
 
 def _template(model: Any, fields: list[Field]) -> Any:
@@ -203,7 +236,7 @@ def _careful(field: Field) -> Callable[[Any], Any]:
 
 
 def _length(column: Column) -> int:
-    return sum(map(len, column)) if column and all(type(value) is str for value in column) else 0
+    return sum(len(value) for value in column if type(value) is str)
 
 
 def _copy_lines(columns: list[list[str]]) -> Iterator[str]:

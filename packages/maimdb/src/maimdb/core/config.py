@@ -17,6 +17,8 @@ FallbackPolicy = Literal["sqlite", "error"]
 
 DEFAULT_PATH: Final = "data/MaiBot.db"
 FALLBACK_PATH: Final = "data/MaiBot.fallback.db"
+PEPPER_LENGTH: Final = 16
+"""The fewest characters of a secret that API keys are hashed with."""
 DEFAULT_PORTS: Final[dict[EngineName, int]] = {"postgresql": 5432, "mysql": 3306}
 
 SCHEMES: Final[dict[str, EngineName]] = {

@@ -28,6 +28,7 @@ from maimdb.core.engines import (
     make_engine,
 )
 from maimdb.core.errors import DatabaseUnavailableError
+from maimdb.core.migrations import require_known_schema
 from maimdb.core.settings import config_from_url, load_config
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ _lock = threading.RLock()
 
 on_fallback: list[Callable[[Engine], Any]] = []
 """Called with the database when SQLite takes over, to create the tables that the application needs."""
+
+on_close: list[Callable[[], Any]] = []
+"""Called before the database is closed, to write what waits to be written."""
 
 
 class DatabaseProxy(peewee.DatabaseProxy):
@@ -181,6 +185,7 @@ def init_database(config: DatabaseConfig | str | None = None) -> Engine:
     Raises:
         ConfigurationError, AuthenticationError, UnknownDatabaseError: always.
         DatabaseUnavailableError: the server does not answer and DB_FALLBACK is `error`.
+        SchemaVersionError: the schema is newer than this code, or half migrated.
     """
     if config is None:
         config = load_config()
@@ -189,10 +194,20 @@ def init_database(config: DatabaseConfig | str | None = None) -> Engine:
     with _lock:
         close_database()
         database = _open_or_fall_back(config)
+        _require_known_schema(database)
         database_proxy.initialize(database)
         if database.fallback_since is not None:
             _prepare_fallback(database)
         return database
+
+
+def _require_known_schema(database: Engine) -> None:
+    try:
+        require_known_schema(database)
+        database.close()
+    except BaseException:
+        database.close_all()
+        raise
 
 
 def _prepare_fallback(database: Engine) -> None:
@@ -210,6 +225,8 @@ def close_database() -> None:
     with _lock:
         database: Engine | None = database_proxy.obj
         if database is not None:
+            for write in on_close:
+                write()
             database_proxy.initialize(None)
             database.close_all()
 

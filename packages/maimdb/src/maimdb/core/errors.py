@@ -13,11 +13,20 @@
     ├── DuplicateError              (peewee.IntegrityError)
     ├── ValidationError             (ValueError)
     ├── MigrationError              (RuntimeError)
+    │   └── SchemaVersionError
+    ├── LegacyImportError           (RuntimeError)
     ├── ReplayError                 (RuntimeError)
     ├── BackupError                 (RuntimeError)
+    ├── TransferError               (RuntimeError)
+    ├── UnitError                   (RuntimeError)
+    ├── InvalidKeyError             (PermissionError)
+    ├── RateLimitedError            (RuntimeError)
+    ├── LimitExceededError          (RuntimeError)
+    ├── LifecycleError              (RuntimeError)
     └── ScopeError                  (RuntimeError)
         ├── NoScopeError
         ├── CrossTenantError        (PermissionError)
+        ├── TenantSuspendedError    (PermissionError)
         └── RawSqlRefusedError
 
 Peewee's other exceptions (`peewee.IntegrityError`, `peewee.ProgrammingError`, …) pass through as they are.
@@ -120,6 +129,22 @@ class MigrationError(MaimdbError, RuntimeError):
     """The operations that stay done because the engine cannot undo them (MySQL)."""
 
 
+class SchemaVersionError(MigrationError):
+    """The schema is of a version that this code does not know, or half migrated."""
+
+    version: int | None = None
+    """The version that the database has."""
+    latest: int | None = None
+    """The latest version that this code knows."""
+
+
+class LegacyImportError(MaimdbError, RuntimeError):
+    """A file of an earlier program cannot be imported."""
+
+    path: Path | None = None
+    """The file at fault."""
+
+
 class ReplayError(MaimdbError, RuntimeError):
     """The rows of a fallback cannot be replayed."""
 
@@ -129,6 +154,43 @@ class BackupError(MaimdbError, RuntimeError):
 
     path: Path | None = None
     """The file at fault."""
+
+
+class TransferError(MaimdbError, RuntimeError):
+    """A tenant's rows cannot be exported, imported or moved."""
+
+    table: str | None = None
+    line: int | None = None
+    """The line of the file at fault, counted from 1."""
+
+
+class UnitError(MaimdbError, RuntimeError):
+    """A unit of work of asyncio tasks is used where it does not reach."""
+
+
+class InvalidKeyError(MaimdbError, PermissionError):
+    """The API key opens nothing."""
+
+
+class RateLimitedError(MaimdbError, RuntimeError):
+    """Too many requests."""
+
+    retry_after: float = 0.0
+    """Seconds after which a request is let through again."""
+
+
+class LimitExceededError(MaimdbError, RuntimeError):
+    """A tenant has as many of something as its configuration allows."""
+
+    tenant: str | None = None
+    limit: int = 0
+
+
+class LifecycleError(MaimdbError, RuntimeError):
+    """A tenant, agent or key is not there, or not in the state that this needs."""
+
+    missing: bool = False
+    """Whether it is not there, or another tenant's."""
 
 
 class ScopeError(MaimdbError, RuntimeError):
@@ -148,6 +210,13 @@ class CrossTenantError(ScopeError, PermissionError):
     table: str | None = None
     other: str | None = None
     """The tenant that the row names."""
+
+
+class TenantSuspendedError(ScopeError, PermissionError):
+    """The tenant is suspended or archived."""
+
+    status: str | None = None
+    """The tenant's status."""
 
 
 class RawSqlRefusedError(ScopeError):

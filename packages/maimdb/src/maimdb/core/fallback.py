@@ -123,7 +123,7 @@ def keep_journal(connection: sqlite3.Connection) -> None:
     """Put the journal's triggers on every table as it is now."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
-        "AND name NOT LIKE 'maimdb\\_fallback\\_%' ESCAPE '\\' "
+        "AND name NOT LIKE 'maimdb\\_fallback\\_%' ESCAPE '\\' AND name <> 'maimdb_migrations' "
         "AND name NOT LIKE '%\\_\\_tmp\\_\\_' ESCAPE '\\' "  # a table that Playhouse is rebuilding
         "AND sql NOT LIKE 'CREATE VIRTUAL%'"
     ).fetchall()

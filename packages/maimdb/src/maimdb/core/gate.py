@@ -66,6 +66,7 @@ from maimdb.core.stamp import (
     is_owned,
     twin,
 )
+from maimdb.core.standing import Standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -429,8 +430,24 @@ class GateMixin:
         refuse_raw(sql, current_scope(), strict=self.require_scope)
         return self.execute_compiled(sql, params)
 
+    def admit(self, sql: str) -> None:
+        """Raise where the scope's tenant is suspended and may not run this statement."""
+        scope = current_scope()
+        if scope.tenant is not None:
+            self._standings().admit(self, scope, sql)
+
+    def forget_standing(self, tenant: str) -> None:
+        """Ask anew what a tenant may do."""
+        self._standings().forget(tenant)
+
+    def _standings(self) -> Standings:
+        facts = self.__dict__
+        found: Standings = facts.get("standings") or facts.setdefault("standings", Standings())
+        return found
+
     def execute_compiled(self, sql: str, params: Any = None) -> Any:
         """Run a statement that the gate compiled; not for SQL from anywhere else."""
+        self.admit(sql)
         return super().execute_sql(sql, params)  # type: ignore[misc]
 
 

@@ -5,8 +5,8 @@ There are three scopes.
 * The tenant scope, `with tenant_scope(tenant_id):`. Every guarded table is confined to that tenant,
   `tenants` itself to the row of that id. It nests only into itself.
 * The system scope, `with system_scope(reason=…):`, reaches every row. It is the only way across tenants
-  and is written to the log `maimdb.audit`. A tenant scope may be opened inside it (a job that goes
-  through tenants).
+  and is written to the log `maimdb.audit` and to the table `audit_events`. A tenant scope may be opened
+  inside it (a job that goes through tenants), even that of a suspended tenant.
 * The standalone scope: none was opened. Business tables show only the rows that carry no tenant, never
   anybody's. The control plane (`tenants`, `agents`, `api_keys`, `agent_active_states`) is reachable,
   because a service must find the tenant before it can open that tenant's scope. `database.require_scope =
@@ -53,6 +53,8 @@ class Scope:
     reason: str = field(default="", compare=False)
     outer: Scope | None = field(default=None, compare=False, repr=False)
     """The scope that was current when this one was opened."""
+    exempt: bool = field(default=False, compare=False, repr=False)
+    """Whether it lies within a system scope, so that a tenant's suspension does not count."""
 
     @property
     def standalone(self) -> bool:
@@ -64,6 +66,9 @@ STANDALONE: Final = Scope()
 _current: ContextVar[Scope] = ContextVar("maimdb.scope", default=STANDALONE)
 
 current_scope: Final = _current.get
+
+on_crossing: Final[list[Callable[[str, str | None], object]]] = []
+"""Called with the reason and the tenant that is left whenever a system scope is opened."""
 
 
 def current_tenant() -> str | None:
@@ -85,7 +90,8 @@ class _Opened:
         _refuse_generator()
         outer = _current.get()
         self._admit(outer)
-        _current.set(Scope(self._tenant, self._system, self._reason, outer))
+        exempt = outer.system or outer.exempt
+        _current.set(Scope(self._tenant, self._system, self._reason, outer, exempt))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,6 +162,20 @@ class system_scope(_Opened):  # noqa: N801 - it reads as a statement
             extra={"reason": self._reason, "tenant": outer.tenant},
             stacklevel=3,
         )
+        for record in on_crossing:
+            record(self._reason, outer.tenant)
+
+
+class internal_scope(_Opened):  # noqa: N801 - it reads as a statement
+    """Reaches every row for MaimDB's own bookkeeping: verifying a key, counting its use, the audit itself.
+
+    It is not recorded, as each request would be; nothing that a caller chooses runs inside it.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None, reason="bookkeeping", system=True)
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:

@@ -10,6 +10,7 @@
 | DB_CONNECTION_TIMEOUT | seconds | 30 |
 | DB_TIMEZONE | the session's time zone | UTC |
 | DB_FALLBACK | `sqlite` or `error`: when the configured server does not answer at start | sqlite |
+| MAIMDB_KEY_PEPPER | secrets that API keys are hashed with, the newest first, by commas | a known one |
 
 An empty variable counts as unset. The environment wins over `.env`, variable by variable; the environment
 itself is never changed. With no target at all the database is SQLite at `data/MaiBot.db`.
@@ -23,7 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 from dotenv import dotenv_values
 
-from maimdb.core.config import DEFAULT_PATH, DEFAULT_PORTS, SCHEMES, DatabaseConfig, Secret
+from maimdb.core.config import (
+    DEFAULT_PATH,
+    DEFAULT_PORTS,
+    PEPPER_LENGTH,
+    SCHEMES,
+    DatabaseConfig,
+    Secret,
+)
 from maimdb.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,6 +56,24 @@ def load_config(environ: Mapping[str, str] | None = None) -> DatabaseConfig:
 def config_from_url(url: str) -> DatabaseConfig:
     """Return the configuration of a URL given in code; pool, timeouts and policy are the environment's."""
     return DatabaseConfig.from_url(url, source="the database URL", **_settings(environment()))
+
+
+def load_peppers() -> tuple[Secret, ...]:
+    """Return the secrets that API keys are hashed with, the newest first; none where none is configured.
+
+    Raises:
+        ConfigurationError: one is too short to be a secret.
+    """
+    peppers = tuple(part.strip() for part in environment().get("MAIMDB_KEY_PEPPER", "").split(","))
+    if peppers == ("",):
+        return ()
+    if any(len(pepper) < PEPPER_LENGTH for pepper in peppers):
+        raise ConfigurationError(
+            f"MAIMDB_KEY_PEPPER holds a secret shorter than {PEPPER_LENGTH} characters: use random ones, "
+            'such as `python -c "import secrets; print(secrets.token_hex(32))"` prints, with commas between',
+            variable="MAIMDB_KEY_PEPPER",
+        )
+    return tuple(map(Secret, peppers))
 
 
 def environment() -> dict[str, str]:

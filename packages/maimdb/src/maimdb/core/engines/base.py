@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import peewee
 
-from maimdb.core import errors
+from maimdb.core import errors, migrations
 from maimdb.core.engines.pooled import PoolMixin, as_peewee_error
 from maimdb.core.gate import GateMixin
 from maimdb.core.migrator import Migrator
@@ -31,6 +31,8 @@ R = TypeVar("R")
 
 _LOST_UNITS = 5
 """How often one unit of work may lose its connection before it is given up."""
+_DEADLOCKS = 10
+"""So often a unit is done again that was undone because of a deadlock."""
 TRUSTED_IDLE = 30.0
 """Seconds after which an idle connection is asked whether it lives, rather than only looked at."""
 
@@ -163,14 +165,30 @@ class Engine(GateMixin, PoolMixin):
     def _version(self) -> str | None:
         return ".".join(map(str, self.server_version)) if self.server_version else None
 
+    def create_tables(self, models: Any, **options: Any) -> None:
+        """Create tables; one that is given all of MaimDB's at once is at the schema's latest version."""
+        models = list(models)
+        whole = migrations.own_tables() <= {model._meta.table_name for model in models}  # noqa: SLF001
+        fresh = whole and migrations.is_blank(self)
+        super().create_tables(models, **options)
+        if fresh:
+            migrations.stamp(self)
+
+    def drop_tables(self, models: Any, **options: Any) -> None:
+        """Drop tables; with all of MaimDB's goes the history of their versions."""
+        models = list(models)
+        super().drop_tables(models, **options)
+        migrations.forget(self, [model._meta.table_name for model in models])  # noqa: SLF001
+
     def migrator(self) -> Migrator:
         """Return an empty list of schema changes, to be filled and run."""
         return Migrator(self)
 
     def run_unit(self, fn: Callable[[], R]) -> R:
-        """Run a unit of work in a transaction; do it again, as a whole, if the connection is lost.
+        """Run a unit of work in a transaction; do it again, as a whole, if the server did not let it end.
 
-        It is tried for `connection_timeout` seconds after the first loss. In a transaction it is part of it.
+        That is when the connection is lost, for `connection_timeout` seconds after the first loss, and when
+        the server undid it because of a deadlock. In a transaction it is part of it.
 
         Raises:
             CommitUnknownError: the connection was lost during COMMIT and the server cannot be asked (MySQL);
@@ -179,7 +197,7 @@ class Engine(GateMixin, PoolMixin):
         if self.in_transaction():
             return fn()
         deadline = math.inf
-        losses = pauses = 0
+        losses = deadlocks = pauses = 0
         while True:
             try:
                 return self._run_once(fn)
@@ -189,6 +207,10 @@ class Engine(GateMixin, PoolMixin):
                 losses += isinstance(exc, errors.ConnectionLostError)
                 deadline = min(deadline, time.monotonic() + self.config.connection_timeout)
                 if losses > _LOST_UNITS or time.monotonic() > deadline:
+                    raise
+            except peewee.OperationalError as exc:
+                deadlocks += 1
+                if deadlocks > _DEADLOCKS or not is_deadlock(exc):
                     raise
             # Apart from each other, so that not all threads come at once when the server is back.
             time.sleep(min(0.05 * 2**pauses, 1.0) * random.uniform(0.5, 1.0))  # noqa: S311
@@ -279,6 +301,18 @@ def is_quiet(fd: int) -> bool:
 def one_line(exc: Exception) -> str:
     """Return the first line of what a driver said; the others are hints, or the values of a row."""
     return str(exc.args[-1] if exc.args else exc).strip().partition("\n")[0]
+
+
+def is_deadlock(exc: BaseException | None) -> bool:
+    """Whether an error comes of a deadlock, which ended the transaction.
+
+    On MySQL that ends its savepoints too, and to go back to one is another error, which hides the first.
+    """
+    while exc is not None:
+        if exc.args[:1] == (1213,) or getattr(getattr(exc, "orig", exc), "pgcode", None) == "40P01":
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 def orig(exc: Exception) -> Any:

@@ -117,6 +117,18 @@ class Operations(ABC):
         if not self.dry_run:
             self._run(sql if self.database.param == "?" else sql.replace("%", "%%"))
 
+    def query(self, sql: str, params: Any = ()) -> Any:
+        """Execute a statement with parameters, now; return its cursor."""
+        return self._run(sql, params)
+
+    def set_table_aside(self, name: str, new: str) -> None:
+        """Rename a table so that another can have its name and those of its indexes."""
+        self.emit(f"ALTER TABLE {self.quote(name)} RENAME TO {self.quote(new)}")
+        self._plan(name, None)
+
+    def forget_thoroughly(self) -> None:  # noqa: B027 - a server's files are the server's business
+        """Overwrite what is deleted from now on."""
+
     def quote(self, *names: str) -> str:
         """Return names, quoted, with commas between."""
         mark = self.database.quote[0]

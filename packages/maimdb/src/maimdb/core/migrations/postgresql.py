@@ -35,6 +35,13 @@ class PostgresqlOperations(Operations):
             self._run(f"SELECT pg_advisory_xact_lock({_LOCK})")
             yield
 
+    def set_table_aside(self, name: str, new: str) -> None:
+        """Rename a table and its indexes, whose names are the schema's."""
+        sql = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = %s"
+        for number, (index,) in enumerate(sorted(self._run(sql, (name,)).fetchall())):
+            self.emit(f"ALTER INDEX {self.quote(index)} RENAME TO {self.quote(f'{new}_{number}')}")
+        super().set_table_aside(name, new)
+
     def _change_null(self, table: str, name: str, *, null: bool) -> None:
         change = "DROP" if null else "SET"
         self.emit(f"ALTER TABLE {self.quote(table)} ALTER COLUMN {self.quote(name)} {change} NOT NULL")

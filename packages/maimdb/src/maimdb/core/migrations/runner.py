@@ -9,18 +9,22 @@ been made. Until it is done, the steps after that one may be corrected in the fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import peewee
 
 from maimdb.core.errors import ConnectionLostError, MigrationError, PoolTimeoutError
+from maimdb.core.migrations.adoption import adopt
 from maimdb.core.migrations.engines import operations_for
 from maimdb.core.migrations.history import VERSIONS, History, Mark, Version, VersionStatus, load_versions
 from maimdb.core.migrations.operations import reason_of
-from maimdb.core.scope import system_scope
+from maimdb.core.scope import internal_scope, system_scope
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+FIRST: Final = "tables"
+"""The name of the version whose tables an earlier V2 had in another form."""
 
 
 class _Undo(Exception):  # noqa: N818 - no error: it ends a transaction that shall leave nothing
@@ -45,7 +49,7 @@ def migrate(
 def migration_status(database: peewee.Database, *, folder: Path = VERSIONS) -> list[VersionStatus]:
     """Return how each version stands in the database."""
     versions = load_versions(folder)
-    with system_scope(reason="status of the schema"):
+    with internal_scope():
         marks = History(operations_for(database)).read()
     return [
         _status(number, versions.get(number), marks.get(number)) for number in sorted({*versions, *marks})
@@ -118,12 +122,28 @@ class _Run:
         if half is not None:
             self._make(self.versions[half.version], str(half.direction), half.steps)
         elif missing := [number for number in self.versions if number <= self.target and number not in marks]:
+            if not marks and self.versions[min(missing)].name == FIRST:
+                self._adopt()
             self._make(self.versions[min(missing)], "up", 0)
         elif surplus := [number for number in marks if number > self.target]:
             self._make(self.versions[max(surplus)], "down", 0)
         else:
             return False
         return True
+
+    def _adopt(self) -> None:
+        before = len(self.operations.statements)
+        lines = adopt(self.operations)
+        made = self.operations.statements[before:]
+        if lines and self.dry_run:
+            self.output += [
+                "-- adopt an earlier V2",
+                *self.operations.opening,
+                *made,
+                *self.operations.closing,
+            ]
+        else:
+            self.output += lines
 
     def _refuse_strangers(self, marks: dict[int, Mark]) -> None:
         latest = max(self.versions, default=0)

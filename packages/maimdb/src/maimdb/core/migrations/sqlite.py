@@ -45,6 +45,18 @@ class SqliteOperations(Operations):
             if enforced:
                 self._run("PRAGMA foreign_keys = ON")
 
+    def set_table_aside(self, name: str, new: str) -> None:
+        """Rename a table without its indexes; what refers to it goes on to refer to its name."""
+        for index in [index.name for index in self.database.get_indexes(name) if index.sql]:
+            self.emit(f"DROP INDEX {self.quote(index)}")
+        self.emit("PRAGMA legacy_alter_table = ON")
+        super().set_table_aside(name, new)
+        self.emit("PRAGMA legacy_alter_table = OFF")
+
+    def forget_thoroughly(self) -> None:
+        """Overwrite what is deleted from now on."""
+        self.emit("PRAGMA secure_delete = ON")
+
     def _change_null(self, table: str, name: str, *, null: bool) -> None:
         def edit(definition: definitions.Definition) -> None:
             at = definition.index_of(name)

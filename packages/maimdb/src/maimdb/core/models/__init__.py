@@ -1,6 +1,8 @@
 """The models, and ALL_MODELS in the order in which their tables are created."""
 
+import maimdb.core.legacy.tables  # noqa: F401 - guards what imports have kept
 from maimdb.core.database import on_fallback
+from maimdb.core.models.audit_log import AuditEvent, AuditHead
 from maimdb.core.models.base import BaseModel
 from maimdb.core.models.business import (
     BusinessBaseModel,
@@ -22,7 +24,9 @@ from maimdb.core.models.system_v2 import (
     TenantType,
 )
 
-ALL_MODELS: list[type[BaseModel] | type[BusinessBaseModel] | type[AgentActiveState]] = [
+ALL_MODELS: list[
+    type[BaseModel] | type[BusinessBaseModel] | type[AgentActiveState] | type[AuditEvent] | type[AuditHead]
+] = [
     Tenant,
     Agent,
     ApiKey,
@@ -32,6 +36,8 @@ ALL_MODELS: list[type[BaseModel] | type[BusinessBaseModel] | type[AgentActiveSta
     FileUpload,
     UserSession,
     SystemMetrics,
+    AuditEvent,
+    AuditHead,
 ]
 
 on_fallback.append(lambda database: database.create_tables(ALL_MODELS))
@@ -43,6 +49,8 @@ __all__ = [
     "AgentStatus",
     "ApiKey",
     "ApiKeyStatus",
+    "AuditEvent",
+    "AuditHead",
     "BaseModel",
     "BusinessBaseModel",
     "ChatHistory",
