@@ -52,6 +52,44 @@ WORKLOAD = [
         per_minute=30_000 * PER_DAY, priority="high",
     ),
     Query(
+        name="store_score_on_customer", collection="customers", action="update",
+        filter={"_id": Sample("customers._id")},
+        update={
+            "$set": {
+                "score.value": Sample("scores.value"),
+                "score.model_version": Sample("scores.model_version"),
+                "score.scored_at": Sample("scores.scored_at"),
+                "home.application_id": Sample("loan_applications._id"),
+                "home.application_number": Sample("loan_applications.number"),
+                "home.application_status": "in_review",
+            },
+            "$push": {"score.history": {
+                "$each": [{
+                    "value": Sample("scores.value"),
+                    "model_version": Sample("scores.model_version"),
+                    "scored_at": Sample("scores.scored_at"),
+                }],
+                "$position": 0, "$slice": 5,
+            }},
+        },
+        per_minute=30_000 * PER_DAY, priority="high", latency_ms=50,
+        description="store application, score",
+    ),
+    Query(
+        name="close_application", collection="loan_applications", action="update",
+        filter={"_id": Sample("loan_applications._id")},
+        update={"$set": {"status": "rejected", "decided_at": Sample("decisions.decided_at")}},
+        per_minute=30_000 * PER_DAY, priority="high", latency_ms=50,
+    ),
+    Query(
+        name="show_decision_on_home_screen", collection="customers", action="update",
+        filter={"_id": Sample("customers._id")},
+        update={"$set": {
+            "home.application_id": None, "home.application_number": None, "home.application_status": None,
+        }},
+        per_minute=30_000 * PER_DAY, priority="high", latency_ms=50,
+    ),
+    Query(
         name="list_customer_loans", collection="loans",
         filter={"customer_id": Sample("loans.customer_id")}, sort={"disbursed_at": -1},
         per_minute=600, priority="high", latency_ms=50,
@@ -76,6 +114,22 @@ WORKLOAD = [
         per_minute=1_600 * PER_DAY, priority="high",
     ),
     Query(
+        name="show_loan_on_home_screen", collection="customers", action="update",
+        filter={"_id": Sample("customers._id")},
+        update={"$set": {
+            "home.loan_id": Sample("loans._id"),
+            "home.loan_number": Sample("loans.number"),
+            "home.outstanding": Sample("loans.outstanding"),
+            "home.next_due_at": Sample("loans.next_due_at"),
+            "home.next_due_amount": Sample("loans.next_due_amount"),
+            "home.days_past_due": 0,
+            "home.application_id": None,
+            "home.application_number": None,
+            "home.application_status": None,
+        }},
+        per_minute=1_600 * PER_DAY, priority="high", latency_ms=50,
+    ),
+    Query(
         name="match_payment_with_loan", collection="loans", filter={"number": Sample("loans.number")},
         per_minute=1_200_000 * PER_DAY, priority="high", latency_ms=20,
     ),
@@ -86,9 +140,46 @@ WORKLOAD = [
     ),
     Query(
         name="book_payment_on_loan", collection="loans", action="update",
-        filter={"_id": Sample("loans._id")}, update={"$inc": {"repaid": 1, "outstanding": -1}},
+        filter={"_id": Sample("loans._id")},
+        update={
+            "$inc": {
+                "repaid": 1, "outstanding": -1, "instalments_left": -1,
+                "instalments.$[paid].paid_amount": 1, "instalments.$[paid].to_pay": -1,
+            },
+            "$set": {
+                "last_paid_at": Sample("payments.paid_at"),
+                "next_due_at": Sample("loans.next_due_at"),
+                "next_due_amount": Sample("loans.next_due_amount"),
+                "instalments.$[paid].status": "paid",
+                "instalments.$[paid].paid_at": Sample("payments.paid_at"),
+            },
+        },
         per_minute=1_200_000 * PER_DAY, priority="high", latency_ms=20,
         description="book a payment",
+    ),
+    Query(
+        name="book_payment_on_home_screen", collection="customers", action="update",
+        filter={"_id": Sample("customers._id")},
+        update={"$set": {
+            "home.outstanding": Sample("loans.outstanding"),
+            "home.next_due_at": Sample("loans.next_due_at"),
+            "home.next_due_amount": Sample("loans.next_due_amount"),
+            "home.days_past_due": Sample("loans.days_past_due"),
+        }},
+        per_minute=1_200_000 * PER_DAY, priority="high", latency_ms=20,
+        description="book a payment",
+    ),
+    Query(
+        name="close_repaid_loan_on_home_screen", collection="customers", action="update",
+        filter={"_id": Sample("customers._id")},
+        update={
+            "$inc": {"home.loans_repaid": 1},
+            "$set": {
+                "home.loan_id": None, "home.loan_number": None, "home.outstanding": None,
+                "home.next_due_at": None, "home.next_due_amount": None, "home.days_past_due": None,
+            },
+        },
+        per_minute=1_500 * PER_DAY, priority="high", latency_ms=50,
     ),
     Query(
         name="payments_of_loan_in_order", collection="payments",

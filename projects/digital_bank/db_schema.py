@@ -101,6 +101,7 @@ class PastScore(Part):
     value: ScoreValue
     model_version: Text
     scored_at: datetime
+    "When the score was made."
 
 
 class CurrentScore(Part):
@@ -142,6 +143,7 @@ class Customer(BaseMongoDbDocumentSchema):
     phone: str = Field(pattern=r"^\+628\d{8,11}$")
     email: str | None = Field(pattern=r"^[a-z0-9.]+@[a-z0-9.]+$")
     born_on: datetime
+    "The date of birth, midnight UTC."
     address: Address
     identity: Identity
     occupation: Text
@@ -149,6 +151,7 @@ class Customer(BaseMongoDbDocumentSchema):
     "Null for those with a business of their own."
     monthly_income: Rupiah
     registered_at: datetime
+    "When the account was opened."
     alternative_data: dict[str, Any]
     "By kind (device, usage, social, e_wallet …); which kinds there are differs from customer to customer."
     score: CurrentScore
@@ -164,7 +167,7 @@ class Score(BaseMongoDbDocumentSchema):
     value: ScoreValue
     model_version: Text
     scored_at: Annotated[datetime, NotBefore("application_id.applied_at")]
-    influences: dict[str, int]
+    influences: dict[str, Annotated[int, Field(ge=-850, le=850)]]
     "Points for or against, by kind of alternative data."
 
 
@@ -180,6 +183,7 @@ class Underwriting(Part):
 
     queue_status: QueueStatus
     queued_at: datetime
+    "When it came into the queue."
     underwriter: Employee | None
     "Null while it waits."
 
@@ -347,6 +351,7 @@ class Contact(Part):
     """One attempt to reach a late customer."""
 
     at: datetime
+    "When the contact was tried."
     channel: ContactChannel
     outcome: ContactOutcome
 
@@ -382,14 +387,18 @@ class AuditEvent(BaseMongoDbDocumentSchema):
     entity: Audited
     "The collection of the document that was changed."
     entity_id: PyObjectId
+    "The `_id` of that document."
     at: datetime
+    "When it happened."
     actor_kind: ActorKind
     actor: Text
     "An employee's id, a service's name, or the customer's `_id` in hexadecimal."
     action: Text
     field: Text
     before: str | None
+    "What was there before, as text; null for something new."
     after: str | None
+    "What is there now, as text; null for something that is gone."
 
 
 class DailyTotal(BaseMongoDbDocumentSchema):

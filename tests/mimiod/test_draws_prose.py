@@ -94,8 +94,8 @@ def test_another_prompt_model_or_pool_is_asked_for_anew(service, monkeypatch):
         ({"status": 500, "raw": "oh\nno"}, "answered 500: oh no;"),
         ({"content": "I cannot do that."}, "no array of texts: .*I cannot"),
         ({"content": "[1, 2]"}, "no array of texts"),
-        ({"raw": "<html>"}, "no array of texts: <html>"),
-        ({"raw": '{"error": "x"}'}, "no array of texts"),
+        ({"raw": "<html>"}, "no text: <html>"),
+        ({"raw": '{"error": "x"}'}, "no text"),
     ],
 )
 def test_a_service_in_trouble_is_named_and_what_it_said(service, answer, message, tmp_path):

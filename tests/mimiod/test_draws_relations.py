@@ -29,6 +29,7 @@ from mimiod.seeding import (
     LogNormal,
     Maybe,
     Moment,
+    OneOf,
     Parent,
     Poisson,
     Position,
@@ -407,7 +408,8 @@ def test_ids_ascend_with_their_rows_and_hold_the_reference_time():
         ({"a": Rows(2, {"x": Ref("nowhere")})}, "nowhere"),
         ({"a": Rows(2, {"x": Get("y.z"), "y": Choice([1])})}, "neither a document"),
         ({"a": Rows(2, {"x": Get("y.z"), "y": {"w": 1}})}, "not declared"),
-        ({"a": Rows(LogNormal(2, 1), {}, per="b"), "b": Rows(2, {})}, "high"),
+        ({"a": Rows(LogNormal(2, 1), {}, per="b"), "b": Rows(2, {})}, "a: how many rows"),
+        ({"a": Rows(OneOf([(1, 1), (1, LogNormal(2, 1))]), {}, per="b"), "b": Rows(2, {})}, "a: how many"),
         ({"a": Rows(2, {"at": Moment()}), "t": Summary("b", by={}, totals={})}, "no rows are declared"),
         ({"a": Rows(2**22, {}, per="b"), "b": Rows(2**22, {})}, "2^40"),
     ],
@@ -441,3 +443,26 @@ def test_moments_that_nothing_is_said_of_follow_what_the_schema_says():
     for event in documents(plan_of(rows, {"events": Event}))["events"]:
         assert timedelta(0) <= event["closed"] - event["opened"]
         assert event["closed"] <= NOW
+
+
+def test_one_of_several_draws_says_how_many_children_there_are_at_most():
+    rows = {
+        "albums": Rows(50, {}),
+        "tracks": Rows(OneOf([(1, 1), (1, Uniform(2, 9))]), {"album": Parent("albums")}, per="albums"),
+    }
+    tracks = documents(plan_of(rows))["tracks"]
+
+    assert set(Counter(track["album"] for track in tracks).values()) <= set(range(1, 10))
+
+
+def test_items_are_drawn_from_what_a_reference_of_their_document_names():
+    rows = {
+        "albums": Rows(20, {}),
+        "tracks": Rows(4, {"album": Parent("albums")}, per="albums"),
+        "orders": Rows(40, {"album": Ref("albums"), "tracks": Array(Ref("tracks", of="album"), 3)}),
+    }
+    shop = documents(plan_of(rows))
+    album_of = {track["_id"]: track["album"] for track in shop["tracks"]}
+
+    for order in shop["orders"]:
+        assert {album_of[track] for track in order["tracks"]} == {order["album"]}

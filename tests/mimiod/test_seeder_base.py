@@ -81,21 +81,36 @@ def test_the_old_report_has_its_three_parts(seeder):
     seeder.seed_all_collections(5)
     seeder.database.people.update_one({"name": "n1"}, {"$set": {"name": 7}})
 
-    report = seeder.validate_schema_and_indexes(sample_size=4)
+    report = seeder.validate_schema_and_indexes()
 
     assert report["validation_summary"] == {
         "valid": False,
         "collections_checked": 1,
-        "documents_checked": 4,
+        "documents_checked": 5,
     }
     assert report["collection_results"]["people"] == {
-        "documents_checked": 4,
-        "documents_valid": 3,
+        "documents_checked": 5,
+        "documents_valid": 4,
         "indexes_expected": ["name_1"],
         "indexes_missing": ["name_1"],
+        "faults": {"collection": 1, "index": 1, "document": 1},
         "valid": False,
     }
-    assert len(report["errors"]) == 2
+    assert report["errors"] == [
+        "people name_1: this index is missing",
+        f"people _id {seeder.object_id('people', 1)}: name: Input should be a valid string",
+    ]
+
+
+def test_the_old_report_names_as_many_faults_as_it_is_asked_for(seeder):
+    seeder.seed_all_collections(30)
+    seeder.create_indexes()
+    seeder.database.people.update_many({}, [{"$set": {"name": {"$toInt": {"$substr": ["$name", 1, -1]}}}}])
+
+    report = seeder.validate_schema_and_indexes(sample_size=4)
+
+    assert len(report["errors"]) == 4
+    assert report["collection_results"]["people"]["faults"]["document"] == 30
 
 
 def test_the_old_report_takes_models_of_the_callers(seeder):

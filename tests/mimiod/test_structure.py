@@ -148,6 +148,16 @@ def test_collection_options_are_passed_on(trial):
     assert trial.database.log.options().get("capped") is True or "log" in refused
 
 
+@pytest.mark.parametrize("own", [{"document_schema": Named}, {"json_schema": {"required": ["name"]}}])
+def test_a_time_series_is_made_without_the_validator_that_mongodb_refuses(trial, own):
+    series = BaseCollectionSchema(options={"timeseries": {"timeField": "at"}}, **own)
+
+    structure.create_collections(trial.database, trial.schema(things=series))
+
+    assert structure.rules_of(series) == {}
+    assert not trial.database.things.options().keys() & {"validator", "validationLevel", "validationAction"}
+
+
 def test_what_a_server_refuses_of_a_validator_is_told_and_the_rest_stands(trial):
     schema = trial.schema(things=BaseCollectionSchema(document_schema=Exact))
 

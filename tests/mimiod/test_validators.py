@@ -15,7 +15,7 @@ from mimiod import (
     structure,
     validators,
 )
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 ANY = {"a": "objectId"}
 
@@ -80,6 +80,31 @@ def test_a_type_becomes_bsons(annotation, expected):
     model = type("Model", (BaseModel,), {"__annotations__": {"field": annotation}})
 
     assert validators.json_schema(model)["properties"]["field"] == expected
+
+
+def _itself(value):
+    return value
+
+
+@pytest.mark.parametrize(
+    ("annotation", "bounds"),
+    [
+        (Annotated[int, BeforeValidator(_itself), Field(ge=1, lt=9, multiple_of=2)], {
+            "minimum": 1, "maximum": 9, "exclusiveMaximum": True, "multipleOf": 2,
+        }),
+        (Annotated[float, BeforeValidator(_itself), Field(gt=1)] | None, {
+            "minimum": 1, "exclusiveMinimum": True,
+        }),
+        (Annotated[str, BeforeValidator(_itself), Field(min_length=1)], {"minLength": 1}),
+        (Annotated[list[int], BeforeValidator(_itself), Field(max_length=2)], {"maxItems": 2}),
+        (Annotated[dict[str, Any], BeforeValidator(_itself), Field(max_length=2)], {"maxProperties": 2}),
+        (Annotated[Decimal, Field(ge=1, multiple_of=2)], {"minimum": 1, "multipleOf": 2}),
+    ],
+)  # fmt: skip
+def test_a_bound_behind_a_function_is_a_bound(annotation, bounds):
+    model = type("Model", (BaseModel,), {"__annotations__": {"field": annotation}})
+
+    assert bounds.items() <= validators.json_schema(model)["properties"]["field"].items()
 
 
 def test_fields_without_default_are_required_by_the_name_they_are_stored_under():

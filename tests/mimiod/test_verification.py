@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from mimiod import (
     BaseCollectionSchema,
     BaseMongoDbDocumentSchema,
+    BaseMongoDbSchema,
     IndexDefinition,
     PyObjectId,
     Reference,
+    mongo,
     structure,
 )
-from mimiod.checking import existing, verification
 from mimiod.checking.verification import EXAMPLES, verify
+from mimiod.checking.verifying import reading, spill
+from mimiod.errors import DatabaseError
 from pydantic import BaseModel, field_validator
 
 
@@ -90,6 +93,32 @@ def test_progress_ends_with_every_document(shop):
     verify(*shop, progress=heard.__setitem__)
 
     assert heard == {"people": 50, "products": 10, "orders": 300}
+
+
+@pytest.mark.backend("mongodb")
+def test_a_server_that_is_restarted_is_read_to_the_end(private_server, monkeypatch):
+    monkeypatch.setattr(reading, "BATCH", 20)
+    server = private_server()
+    people = BaseCollectionSchema(document_schema=Person)
+    schema = BaseMongoDbSchema(database_name="shop", collections={"people": people})
+    changes = [lambda: None, lambda: database.people.delete_one({"_id": identifier(3)})]
+
+    def restart(_collection, number):
+        if number == 20:
+            changes.pop(0)()
+            server.stop()
+            server.start()
+
+    with mongo.connect(server.url) as client:
+        database = mongo.database(client, "shop")
+        structure.create_collections(database, schema)
+        database.people.insert_many([{"_id": identifier(n), "name": f"p{n}"} for n in range(2000)])
+        report = verify(database, schema, progress=restart)
+
+        assert report.passed, report.faults
+        assert report.collections["people"].documents == 2000
+        with pytest.raises(DatabaseError, match="documents of 'people' were read, and has others in their"):
+            verify(database, schema, progress=restart)
 
 
 PLANTS = {
@@ -223,12 +252,11 @@ class Leaf(BaseMongoDbDocumentSchema):
     node: Annotated[PyObjectId, Reference("nodes")]
 
 
-@pytest.mark.parametrize("most", [10**6, 10], ids=["kept", "looked up"])
+@pytest.mark.parametrize("most", [10**6, 10], ids=["in memory", "on disk"])
 def test_references_in_circles_are_followed(trial, monkeypatch, most):
-    monkeypatch.setattr(existing, "MOST_IDS", most)
-    monkeypatch.setattr(existing, "MOST_OTHERS", most)
-    monkeypatch.setattr(verification, "_MOST_WAITING", most)
-    monkeypatch.setattr(verification, "_BATCH", 20)
+    monkeypatch.setattr(spill, "MOST_HELD", most)
+    monkeypatch.setattr(spill, "MOST_AT_ONCE", most // 8)
+    monkeypatch.setattr(reading, "BATCH", 20)
     schema = trial.schema(
         nodes=BaseCollectionSchema(document_schema=Node), leaves=BaseCollectionSchema(document_schema=Leaf)
     )

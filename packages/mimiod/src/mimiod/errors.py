@@ -18,7 +18,12 @@
     ├── EmptyDatabaseError     (LookupError)      nothing there that could be checked
     ├── WorkerLostError        (RuntimeError)     worker processes that die, or cannot be had
     ├── DiskFullError          (OSError)          a server without room
+    ├── SourceError            (ValueError)       something to be inspected that cannot be read
     ├── UnknownRuleError       (LookupError)      a design rule that there is not
+    ├── ReadmeError            (ValueError)       a README.md whose generated sections cannot be found
+    ├── LanguageModelError     (ConnectionError)  an endpoint that does not answer as it should
+    ├── BudgetSpentError       (RuntimeError)     tokens, money or time of `mimiod generate` used up
+    ├── TranscriptError        (ValueError)       a transcript that cannot be gone on with
     └── DatabaseError          (RuntimeError)     anything else that the server refused
 
 The text of each is one line that a person can act on. None ever holds a password.
@@ -126,6 +131,10 @@ class EmptyDatabaseError(MimiodError, LookupError):
     """A database without data that a check could be made on."""
 
 
+class SourceError(MimiodError, ValueError):
+    """Something to be inspected that cannot be read."""
+
+
 class WorkerLostError(MimiodError, RuntimeError):
     """Worker processes that die, or that cannot be had."""
 
@@ -142,6 +151,22 @@ class UnknownRuleError(MimiodError, LookupError):
         super().__init__(f"there is no rule {rule!r}; {meant}`mimiod rules` lists them")
         self.rule = rule
         self.nearest = list(nearest)
+
+
+class LanguageModelError(MimiodError, ConnectionError):
+    """A language model's endpoint that does not answer as it should."""
+
+
+class BudgetSpentError(MimiodError, RuntimeError):
+    """Tokens, money or time that is used up."""
+
+
+class TranscriptError(MimiodError, ValueError):
+    """A transcript that cannot be read, or that belongs to other prompts."""
+
+
+class ReadmeError(MimiodError, ValueError):
+    """A README.md whose generated sections cannot be found."""
 
 
 class IndexConflictError(MimiodError, ValueError):

@@ -36,6 +36,9 @@ Client = pymongo.MongoClient[dict[str, Any]]
 
 ANSWER_WITHIN = 4.0
 "Seconds in which a server has to answer."
+_BUSY_FOR = 30.0
+"""Seconds for which a server that answered may be too busy to say that it is there. Then the driver breaks
+off whatever goes on, on all of its connections ("operation cancelled"), be it a scan that goes well."""
 
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = (18, 8000)
@@ -101,11 +104,9 @@ def connect(uri: str, *, answer_within: float = ANSWER_WITHIN) -> Client:
         ServerUnavailableError: nothing answered within `answer_within` seconds.
         AccessDeniedError: the password is wrong.
     """
-    milliseconds = int(answer_within * 1000)
+    wanted = {"serverSelectionTimeoutMS": answer_within, "connectTimeoutMS": _BUSY_FOR}
     defaults = {
-        option: milliseconds
-        for option in ("serverSelectionTimeoutMS", "connectTimeoutMS")
-        if option.lower() not in uri.lower()
+        option: int(seconds * 1000) for option, seconds in wanted.items() if option.lower() not in uri.lower()
     }
     client = _client(uri, defaults)
     with driver_errors(uri):

@@ -38,7 +38,7 @@ def load_project(where: str | Path) -> Project:
         ProjectError: a file is missing or fails to import, or defines no schema or seeder; the text
             names file and line.
     """
-    folder = _find(where)
+    folder = find_project(where)
     for module in _MODULES:
         if not (folder / f"{module}.py").is_file():
             raise ProjectError(
@@ -51,12 +51,25 @@ def load_project(where: str | Path) -> Project:
         schema_module, seeder_module = (_imported(module, folder) for module in _MODULES)
     finally:
         sys.path.remove(str(folder))
-    schema = getattr(schema_module, "database_schema", None)
-    if not isinstance(schema, BaseMongoDbSchema):
-        raise ProjectError(
-            f"{folder / 'db_schema.py'} defines no `database_schema`, an instance of BaseMongoDbSchema"
-        )
-    return Project(folder.name, folder, schema, _seeder_in(seeder_module, folder))
+    return Project(folder.name, folder, _schema_in(schema_module, folder), _seeder_in(seeder_module, folder))
+
+
+def load_schema(where: str | Path) -> BaseMongoDbSchema:
+    """Return a project's schema alone, whatever its seeder is like.
+
+    Raises:
+        ProjectError: as `load_project` has it.
+    """
+    folder = find_project(where)
+    file = folder / "db_schema.py"
+    if not file.is_file():
+        raise ProjectError(f"{file}: it is missing: it defines `database_schema`")
+    _forget_other_projects()
+    sys.path.insert(0, str(folder))
+    try:
+        return _schema_in(_imported("db_schema", folder), folder)
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _forget_other_projects() -> None:
@@ -67,7 +80,12 @@ def _forget_other_projects() -> None:
             del sys.modules[name]
 
 
-def _find(where: str | Path) -> Path:
+def find_project(where: str | Path) -> Path:
+    """Return the folder of a project, given by its path or its name under `projects/`.
+
+    Raises:
+        ProjectError: there is none.
+    """
     given = Path(where)
     named = find_home(Path.cwd()) / "projects" / given
     folder = next((candidate for candidate in (given, named) if candidate.is_dir()), None)
@@ -106,6 +124,15 @@ def explained(exc: Exception, folder: Path, otherwise: str) -> MimiodError:
         return exc
     where = place_of(exc, folder) or otherwise
     return ProjectError(f"{where}: {type(exc).__name__}: {' '.join(str(exc).split())}")
+
+
+def _schema_in(module: ModuleType, folder: Path) -> BaseMongoDbSchema:
+    schema = getattr(module, "database_schema", None)
+    if not isinstance(schema, BaseMongoDbSchema):
+        raise ProjectError(
+            f"{folder / 'db_schema.py'} defines no `database_schema`, an instance of BaseMongoDbSchema"
+        )
+    return schema
 
 
 def _seeder_in(module: ModuleType, folder: Path) -> type[DatabaseSeeder]:

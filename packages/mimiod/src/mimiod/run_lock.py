@@ -32,10 +32,19 @@ STALE_AFTER = timedelta(seconds=30)
 _ID = "run"
 
 
+def mark_of(database: Database[dict[str, Any]]) -> Mapping[str, Any]:
+    """Return the mark of the last run; empty where none filled the database."""
+    mark = database[COLLECTION].find_one({"_id": _ID}) or {}
+    found: Mapping[str, Any] = mark["found"] or {} if "found" in mark else mark
+    return found
+
+
 class RunLock:
     """The right of one run to fill a database."""
 
-    def __init__(self, database: Database[dict[str, Any]], facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, database: Database[dict[str, Any]], facts: Mapping[str, Any], *, borrowed: bool = False
+    ) -> None:
         self.database = database
         self.marks = database[COLLECTION]
         self.state_before: str | None = None
@@ -48,6 +57,10 @@ class RunLock:
             "state": "running",
             **facts,
         }
+        self.borrowed = borrowed
+        "Whether the database is given back as it was found: whoever has the lock seeds nothing."
+        self.found: Mapping[str, Any] | None = None
+        "The mark that the last run left."
 
     def acquire(self, *, replace: bool) -> None:
         """Take the database.
@@ -58,16 +71,20 @@ class RunLock:
         """
         now = self._now()
         holder = self.marks.find_one({"_id": _ID})
-        if holder is None and not replace:
+        # Who only borrowed the database and died has filled nothing: what counts is the mark before.
+        self.found = holder["found"] if holder and "found" in holder else holder
+        if self.found is None and not replace:
             self._refuse_strangers_data()
         if holder is not None and holder["state"] == "running" and self._alive(holder, now):
             raise DatabaseInUseError(self._held_by(holder))
+        if self.borrowed:
+            self.mark["found"] = self.found
         mark = {**self.mark, "started_at": now, "heartbeat_at": now}
         seen = {"_id": _ID, "token": holder["token"]} if holder else {"_id": _ID, "token": mark["token"]}
         try:
             # Only if it is still the mark that was looked at: two runs at once cannot both take it.
             self.marks.replace_one(seen, mark, upsert=True)
-            self.state_before = holder["state"] if holder else None
+            self.state_before = self.found["state"] if self.found else None
         except pymongo.errors.DuplicateKeyError as exc:
             raise DatabaseInUseError(self._held_by(self.marks.find_one({"_id": _ID}) or mark)) from exc
 
@@ -79,6 +96,15 @@ class RunLock:
         # A duplicate: another run has taken over meanwhile.
         with suppress(pymongo.errors.DuplicateKeyError, pymongo.errors.AutoReconnect):
             self._write({"state": state})
+
+    def give_back(self) -> None:
+        """Leave the database with the mark that was found."""
+        held = {"_id": _ID, "token": self.mark["token"]}
+        with suppress(pymongo.errors.AutoReconnect):
+            if self.found is None:
+                self.marks.delete_one(held)
+            else:
+                self.marks.replace_one(held, self.found)
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:

@@ -12,11 +12,12 @@ import pymongo.errors
 
 from mimiod import mongo, structure
 from mimiod.checking.verification import Verification, verify
-from mimiod.errors import AppendError, IndexConflictError
+from mimiod.errors import AppendError, EmptyDatabaseError, IndexConflictError
 from mimiod.projects import explained
 from mimiod.resuming import Seeding, Way
 from mimiod.run_lock import RunLock
 from mimiod.seeder_base import DatabaseSeeder
+from mimiod.seeding.describing import distributions
 from mimiod.seeding.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Summary:
     server: str
     uri: str
     "Without its password."
-    seed: int
-    scale: float
+    seed: int | None
+    "None, as the scale, of a database that was only verified."
+    scale: float | None
     verification: Verification = field(default_factory=Verification)
     faults: list[str] = field(default_factory=list)
     "What the seeder's own validation found."
@@ -134,9 +136,10 @@ def run(
         lock.acquire(replace=replace)
         state = "failed"
         seeding = Seeding(project, seeder, plan, database, way) if plan else None
+        filling = _Run(project, seeder, database, summary, reporter, seeding)
         try:
             with lock.heartbeat():
-                _Run(project, seeder, database, summary, reporter, seeding).fill()
+                filling.fill()
             state = "complete" if summary.passed else "failed"
         except AppendError:
             state = lock.state_before or state
@@ -145,8 +148,50 @@ def run(
             state = "interrupted"
             raise KeyboardInterrupt(GO_ON if plan else START_OVER) from None
         finally:
+            lock.mark[structure.REFUSED] = structure.as_kept(filling.refused, project.schema)
             lock.release(state)
             seeder.close()
+    return summary
+
+
+def verify_project(project: Project, *, uri: str, reporter: Reporter) -> Summary:
+    """Verify the project's database on the server at `uri` as it stands; nothing is written.
+
+    Raises:
+        EmptyDatabaseError: there is nothing to verify.
+        MimiodError: the server does not answer, or refuses.
+    """
+    seeder = _seeder(project, uri)
+    try:
+        laws = distributions(seeder.plan())
+    except Exception as exc:
+        raise explained(exc, project.folder, f"{project.seeder.__name__}.plan()") from exc
+    client = mongo.connect(uri)
+    with mongo.driver_errors(uri), client:
+        database = mongo.database(client, project.schema.database_name)
+        names = [each.collection_name for each in project.schema.collections.values()]
+        if all(database[name].find_one({}, {"_id": 1}) is None for name in names):
+            raise EmptyDatabaseError(
+                f"{database.name} on {mongo.mask(uri)} is empty: `mimiod run {project.name}` fills it"
+            )
+        summary = Summary(
+            project=project.name,
+            database=database.name,
+            server=str(mongo.server(client)),
+            uri=mongo.mask(uri),
+            seed=None,
+            scale=None,
+        )
+        reporter.phase("validate")
+        began = time.monotonic()
+        summary.verification = verify(
+            database,
+            project.schema,
+            unsupported_indexes=structure.still_refused(database, project.schema),
+            distributions=laws,
+            progress=lambda collection, done: reporter.progress(collection, done, None),
+        )
+        summary.seconds["validate"] = time.monotonic() - began
     return summary
 
 
@@ -163,6 +208,8 @@ class _Run:
     "None where the seeder inserts its documents by itself."
     counts: dict[str, int] = field(default_factory=dict)
     "Documents seeded by collection; counting them on the server can take as long as reading them."
+    refused: dict[str, str] = field(default_factory=dict)
+    "What a stand-in for MongoDB could not make: `collection` or `collection.index`, and a line each."
 
     def fill(self) -> None:
         """Do all of them."""
@@ -176,7 +223,7 @@ class _Run:
                 Progress.forget(self.database)
                 self.own("clear_database")
         with self.phase("collections"):
-            refused = self.collections()
+            self.refused = self.collections()
         with self.phase("seed"):
             if self.seeding:
                 with self.explaining("its plan"):
@@ -187,17 +234,21 @@ class _Run:
             if self.overrides("create_indexes"):
                 self.own("create_indexes")
             try:
-                refused |= structure.create_indexes(self.database, schema).refused
+                self.refused |= structure.create_indexes(self.database, schema).refused
             except IndexConflictError as exc:
                 self.reporter.note(str(exc))  # the verification counts it
-        self.summary.unsupported = list(refused.values())
+        self.summary.unsupported = list(self.refused.values())
         for line in self.summary.unsupported:
             self.reporter.note(line)
         with self.phase("validate"):
             if self.overrides("validate_seed_data"):
                 self.summary.faults = _faults_in(self.own("validate_seed_data"))
             self.summary.verification = verify(
-                self.database, schema, unsupported_indexes=frozenset(refused), progress=self.verified
+                self.database,
+                schema,
+                unsupported_indexes=frozenset(self.refused),
+                distributions=distributions(self.seeding.plan) if self.seeding else None,
+                progress=self.verified,
             )
             if self.seeding:
                 self.conclude(self.seeding)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pydantic
 
 from mimiod import mongo, structure
-from mimiod.checking.verification import verify
+from mimiod.checking.verification import INDEX_MISSING, verify
 from mimiod.schema_types import PyObjectId
 from mimiod.seeding.declaration import Rows
+from mimiod.seeding.describing import distributions
 from mimiod.seeding.executors import InProcess
 from mimiod.seeding.loading import PATIENCE
 from mimiod.seeding.plan import Plan, id_owner
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from faker import Faker
     from pymongo.database import Database
 
+    from mimiod.checking.verification import Verification
     from mimiod.schema_types import BaseMongoDbSchema
     from mimiod.seeding.declaration import Summary
 
@@ -124,49 +126,59 @@ class DatabaseSeeder(ABC):
             structure.create_collections(self.database, self.database_schema)
 
     def validate_seed_data(self) -> Any:
-        """Check every document, reference and index; returns a report whose `passed` is the verdict."""
-        with mongo.driver_errors(self.connection_string):
-            return verify(self.database, self.database_schema).to_dict()
+        """Verify every document, reference and index; returns a report whose `passed` is the verdict."""
+        return self._verified(self.database_schema).to_dict()
 
     def validate_schema_and_indexes(
         self,
         sample_size: int = 10,
         pydantic_models: Mapping[str, type[pydantic.BaseModel]] | None = None,
     ) -> dict[str, Any]:
-        """Return a report on the first `sample_size` documents and the indexes of each collection.
+        """Return a report on the documents and indexes of each collection, from their verification.
 
-        `pydantic_models` takes the place of the schema's models, by collection. The report has
-        `validation_summary`, `collection_results` and `errors`.
+        All documents are read; up to `sample_size` faults of each collection are named in `errors`, behind
+        which their number stands in `collection_results`. `pydantic_models` takes the place of the schema's
+        models, by collection. A collection without its validator is not called invalid for that.
         """
+        collections = {
+            key: declared.model_copy(
+                update={"document_schema": (pydantic_models or {}).get(name, declared.document_schema)}
+            )
+            for key, declared in self.database_schema.collections.items()
+            for name in [declared.collection_name]
+        }
+        schema = self.database_schema.model_copy(update={"collections": collections})
+        verification = self._verified(schema)
         results: dict[str, Any] = {}
         errors: list[str] = []
-        with mongo.driver_errors(self.connection_string):
-            for declared in self.database_schema.collections.values():
-                name = declared.collection_name
-                model = (pydantic_models or {}).get(name, declared.document_schema)
-                collection = self.database[name]
-                sample = list(collection.find().limit(sample_size))
-                invalid = [] if model is None else _refused_by(model, sample)
-                existing = structure.indexes_of(collection)
-                missing = [index.name for index in declared.indexes if index.name not in existing]
-                errors += [f"{name}: {fault}" for fault in invalid]
-                errors += [f"{name}: index {index!r} is missing" for index in missing]
-                results[name] = {
-                    "documents_checked": len(sample),
-                    "documents_valid": len(sample) - len(invalid),
-                    "indexes_expected": [index.name for index in declared.indexes],
-                    "indexes_missing": missing,
-                    "valid": not invalid and not missing,
-                }
+        for declared in schema.collections.values():
+            found = verification.collections[declared.collection_name]
+            faults = [fault for fault in found.faults if fault.kind != "collection"]
+            missing = {fault.identifier for fault in faults if fault.reason == INDEX_MISSING}
+            errors += map(str, faults[:sample_size])
+            results[declared.collection_name] = {
+                "documents_checked": found.documents,
+                "documents_valid": found.documents - found.fault_counts.get("document", 0),
+                "indexes_expected": [index.name for index in declared.indexes],
+                "indexes_missing": [index.name for index in declared.indexes if index.name in missing],
+                "faults": dict(found.fault_counts),
+                "valid": not faults,
+            }
         return {
             "validation_summary": {
-                "valid": not errors,
+                "valid": all(result["valid"] for result in results.values()),
                 "collections_checked": len(results),
                 "documents_checked": sum(result["documents_checked"] for result in results.values()),
             },
             "collection_results": results,
             "errors": errors,
         }
+
+    def _verified(self, schema: BaseMongoDbSchema) -> Verification:
+        with mongo.driver_errors(self.connection_string):
+            lacking = structure.still_refused(self.database, schema)
+            laws = distributions(self.plan())
+            return verify(self.database, schema, unsupported_indexes=lacking, distributions=laws)
 
     @cached_property
     def database(self) -> Database[dict[str, Any]]:
@@ -234,15 +246,3 @@ def _as_document(document: Mapping[str, Any] | pydantic.BaseModel) -> dict[str, 
     if isinstance(document, pydantic.BaseModel):
         return document.model_dump(by_alias=True)
     return dict(document)
-
-
-def _refused_by(model: type[pydantic.BaseModel], documents: Iterable[Mapping[str, Any]]) -> list[str]:
-    faults = []
-    for document in documents:
-        try:
-            model.model_validate(document)
-        except pydantic.ValidationError as exc:
-            first = exc.errors(include_url=False, include_input=False)[0]
-            path = ".".join(str(part) for part in first["loc"])
-            faults.append(f"_id {document['_id']}: {path}: {first['msg']}")
-    return faults

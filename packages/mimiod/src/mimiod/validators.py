@@ -44,7 +44,7 @@ class _GenerateBsonSchema(GenerateJsonSchema):
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         bounds = {
             keyword: float(schema[bound])  # type: ignore[literal-required]
-            for bound, keyword in _DECIMAL_BOUNDS.items()
+            for bound, keyword in _BOUNDS.items()
             if schema.get(bound) is not None
         }
         return {"bsonType": ["decimal", *_REAL], **bounds}
@@ -65,7 +65,11 @@ class _GenerateBsonSchema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-_DECIMAL_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+_BOUNDS = {
+    "ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}  # fmt: skip
+"Pydantic names of bounds; it leaves them in its schema where a bound stands behind a validator function."
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -140,6 +144,12 @@ def _type_as_bson(node: dict[str, Any]) -> None:
 
 def _draft_4(node: dict[str, Any]) -> None:
     """Write newer keywords as the fourth draft has them."""
+    for bound in _BOUNDS.keys() & node.keys():
+        node[_BOUNDS[bound]] = node.pop(bound)
+    if node.get("bsonType") == "object":
+        for length, number in (("minLength", "minProperties"), ("maxLength", "maxProperties")):
+            if length in node:
+                node[number] = node.pop(length)
     for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if exclusive in node:
             node[bound], node[exclusive] = node[exclusive], True

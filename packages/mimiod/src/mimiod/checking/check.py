@@ -13,6 +13,8 @@ from mimiod.checking.workload import Measured, measure, needs
 from mimiod.errors import EmptyDatabaseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pymongo.database import Database
 
     from mimiod.projects import Project
@@ -40,6 +42,11 @@ class CheckReport:
         """Whether no error is left."""
         return not any(finding.severity == "error" for finding in self.findings)
 
+    def verdict(self, measured: Measured) -> str:
+        """Return `error`, `warning` or `ok`: the gravest that was found of a query."""
+        found = {each.severity for each in self.findings if each.where == f"query {measured.query.name}"}
+        return next((severity for severity in ("error", "warning") if severity in found), "ok")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it."""
         return {
@@ -57,8 +64,10 @@ class CheckReport:
         }
 
 
-def check(project: Project, uri: str) -> CheckReport:
+def check(project: Project, uri: str, *, others: Iterable[Finding] = ()) -> CheckReport:
     """Check a project against its seeded database on the server at `uri`.
+
+    `others` are findings of the caller's own, which the schema may accept like the rest.
 
     Raises:
         EmptyDatabaseError: there is no data to check it on.
@@ -80,6 +89,7 @@ def check(project: Project, uri: str) -> CheckReport:
             *rules.findings(rules.Context(schema, facts)),
             *targets.findings(report.queries, server),
             *design_tables.compare(project.folder, schema),
+            *others,
         ]
     left, report.suppressed = accepted(found, schema.accepted)
     report.findings = sorted(left, key=lambda finding: ("error", "warning", "note").index(finding.severity))

@@ -38,6 +38,8 @@ class Table:
     heading: str
     rows: tuple[dict[str, str], ...]
     "The cells by the names of their columns, in lower case."
+    line: int = 1
+    "Of its first row."
 
     @property
     def columns(self) -> frozenset[str]:
@@ -50,13 +52,13 @@ def tables(text: str) -> list[Table]:
     found, heading = [], ""
     names: list[str] = []
     rows: list[dict[str, str]] = []
-    for line in [*text.splitlines(), ""]:
+    for number, line in enumerate([*text.splitlines(), ""], 1):
         if line.startswith("#"):
             heading = line.lstrip("# ").strip()
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
         if not line.lstrip().startswith("|"):
             if rows:
-                found.append(Table(heading, tuple(rows)))
+                found.append(Table(heading, tuple(rows), number - len(rows)))
             names, rows = [], []
         elif not names:
             names = [cell.lower() for cell in cells]
@@ -114,7 +116,7 @@ def _workload(rows: list[dict[str, str]], schema: BaseMongoDbSchema) -> Iterator
 
 
 def _row_of(query: Query, rows: list[dict[str, str]]) -> int | None:
-    named = [number for number, row in enumerate(rows) if query.name in _backticked(row)]
+    named = [number for number, row in enumerate(rows) if query.name in backticked(row)]
     if named:
         return named[0]
     scores = [
@@ -128,7 +130,7 @@ def _row_of(query: Query, rows: list[dict[str, str]]) -> int | None:
 def _differences(row: dict[str, str], queries: list[Query], schema: BaseMongoDbSchema) -> Iterator[Finding]:
     """Yield where a row says otherwise than the queries that it describes."""
     known = {collection.collection_name for collection in schema.collections.values()}
-    collections = {name.partition(".")[0] for name in _backticked(row)} & known
+    collections = {name.partition(".")[0] for name in backticked(row)} & known
     kind, priority = row.get("type", "").lower(), _PRIORITIES.get(row.get("priority", "").strip().lower())
     if collections and not collections & {query.collection for query in queries}:
         there = ", ".join(sorted(collections))
@@ -176,7 +178,7 @@ def _relations(rows: list[dict[str, str]], schema: BaseMongoDbSchema) -> Iterato
         how = " ".join(row.get(name, "") for name in ("how", "embed or reference"))
         if not re.search(r"\breference", how) or re.search(r"\bembed", how):
             continue
-        for path in _backticked(row):
+        for path in backticked(row):
             if path.partition(".")[0] in known and "." in path and path not in declared:
                 yield Finding(
                     "design-reference-missing",
@@ -190,31 +192,33 @@ def _relations(rows: list[dict[str, str]], schema: BaseMongoDbSchema) -> Iterato
 def _describes(row: dict[str, str], path: str, ends: tuple[BaseCollectionSchema, ...]) -> bool:
     """Whether a row is about a reference: it names the path, or both collections or their documents."""
     cells = [cell for name, cell in row.items() if re.search(r"\bfrom\b|\bto\b|→|->", name)]
-    words = _words(" ".join(cells or list(row.values())[:2]))
-    return all(any(name <= words for name in _names(end)) for end in ends) or any(
-        path == name or path.startswith(f"{name}.") for name in _backticked(row) if "." in name
+    said = words(" ".join(cells or list(row.values())[:2]))
+    return all(any(name <= said for name in _names(end)) for end in ends) or any(
+        path == name or path.startswith(f"{name}.") for name in backticked(row) if "." in name
     )
 
 
 def _names(collection: BaseCollectionSchema) -> list[set[str]]:
     """Return the words of a collection's name, and of that of its documents' model."""
     model = collection.document_schema.__name__ if collection.document_schema else ""
-    return [words for name in (collection.collection_name, model) if (words := _words(name))]
+    return [found for name in (collection.collection_name, model) if (found := words(name))]
 
 
-def _backticked(row: dict[str, str]) -> set[str]:
+def backticked(row: dict[str, str]) -> set[str]:
+    """Return the names in backticks in a row's cells."""
     return {name for cell in row.values() for name in re.findall(r"`([^`]+)`", cell)}
 
 
 def _likeness(name: str, action: str) -> tuple[float, float]:
     """Return the share of a name's words that an action has, and that of all words of both."""
-    words, others = _words(name), _words(action)
-    if not words:
+    own, others = words(name), words(action)
+    if not own:
         return 0.0, 0.0
-    return len(words & others) / len(words), len(words & others) / len(words | others)
+    return len(own & others) / len(own), len(own & others) / len(own | others)
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """Return the words of a name or a text, in lower case and the singular, without the small ones."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     found = re.findall(r"[a-z0-9]+", apart.lower().replace("'s", ""))
     return {word.removesuffix("s") for word in found} - _SMALL

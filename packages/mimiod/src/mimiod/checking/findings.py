@@ -23,6 +23,10 @@ class Finding:
     "What is so."
     mend: str
     "What to do."
+    file: str = ""
+    "The project's file that it is in, empty where it is in none."
+    line: int | None = None
+    "The line of that file, from 1."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON can hold it."""

@@ -111,7 +111,7 @@ def profile_documents(documents: Iterable[bytes]) -> CollectionFacts:
         total += len(raw)
         largest = max(largest, len(raw))
         seen: set[str] = set()
-        for path, value, depth in _values(bson.decode(raw), "", 1):
+        for path, value, depth in values_in(bson.decode(raw), "", 1):
             deepest = max(deepest, depth)
             if path not in counted and len(counted) < MOST_PATHS:
                 counted[path] = _PathCounter()
@@ -122,18 +122,18 @@ def profile_documents(documents: Iterable[bytes]) -> CollectionFacts:
     return CollectionFacts(count, total / count if count else 0, largest, deepest, paths)
 
 
-def _values(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:
+def values_in(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:
     """Yield what stands in a document: path, value and the level of what holds it."""
     if isinstance(value, dict):
         for name, inner in value.items():
             below = f"{path}.{name}" if path else name
             yield below, inner, depth
-            yield from _values(inner, below, depth + 1)
+            yield from values_in(inner, below, depth + 1)
     elif isinstance(value, list):
         for inner in value:
             if not isinstance(inner, dict):
                 yield path, inner, depth
-            yield from _values(inner, path, depth)
+            yield from values_in(inner, path, depth)
 
 
 def type_name(value: Any) -> str:

@@ -10,7 +10,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from mimiod import projects, running, servers
-from mimiod.cli import bench, check, rules, server
+from mimiod.cli import (
+    apply,
+    bench,
+    check,
+    diff,
+    generate,
+    inspect,
+    new,
+    report,
+    rules,
+    score,
+    server,
+    steps,
+    verify,
+)
 from mimiod.cli.console import Display, JsonLines, display
 from mimiod.errors import MimiodError
 from mimiod.resuming import Way
@@ -29,8 +43,17 @@ app = typer.Typer(
 app.add_typer(server.app, name="server")
 app.command()(bench.bench)
 app.command()(check.check)
+app.command()(verify.verify)
+app.command()(diff.diff)
+app.command()(apply.apply)
 app.command()(rules.rules)
 app.command()(rules.explain)
+app.command()(report.report)
+app.command()(new.new)
+app.command()(generate.generate)
+app.command()(steps.steps)
+app.command()(score.score)
+app.command()(inspect.inspect)
 
 
 @app.callback()
@@ -144,6 +167,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except _InterruptedError as exc:
         _say(str(exc), as_json=as_json)
         sys.exit(INTERRUPTED)
+    except SystemExit as exc:
+        # Typer's answer to Ctrl-C is 130, and no word.
+        if isinstance(getattr(exc.__context__, "__cause__", None), KeyboardInterrupt):
+            _say("interrupted; run the same command again to start over", as_json=as_json)
+        raise
     sys.exit(0)
 
 

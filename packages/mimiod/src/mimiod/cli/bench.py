@@ -17,25 +17,29 @@ from mimiod.settings import load_settings
 if TYPE_CHECKING:
     from mimiod.benchmark.measuring import Rate
 
-PARTS = ("generation", "loading", "memory")
+PARTS = ("generation", "loading", "memory", "verification")
 
 
 def bench(
     documents: Annotated[
-        int, typer.Option(help="How many customers are made, and how many inserted.", min=1000)
+        int, typer.Option(help="How many documents are made, inserted and verified.", min=1000)
     ] = 100_000,
-    only: Annotated[str | None, typer.Option(help="One part: generation, loading or memory.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="One part: generation, loading, memory or verification.")
+    ] = None,
     uri: Annotated[str | None, typer.Option(help="The server to load; else as `mimiod run` has it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as lines of JSON.")] = False,
 ) -> None:
     """Measure the seeding engine beside other generators, the driver's encoder and plain insertion.
+
+    And the verification: its time beside that of reading alone, and its peak memory.
 
     All in one run, since machines differ: it is the ratios that count. Rivals other than Faker come with
     `mimiod[bench]`. The memory part makes up to five million documents.
 
     Example: mimiod bench --only generation
     """
-    from mimiod.benchmark import measuring  # noqa: PLC0415 - what it imports, no other command needs
+    from mimiod.benchmark import measuring, verifying  # noqa: PLC0415 - what it imports, no other command needs
 
     if only is not None and only not in PARTS:
         raise typer.BadParameter(f"one of {', '.join(PARTS)}", param_hint="--only")
@@ -47,6 +51,9 @@ def bench(
         show("loading", [_with_ratio(asdict(found)) for found in measuring.loading(documents, where)])
     if only in {None, "memory"}:
         show("memory", [asdict(found) for found in measuring.memory()])
+    if only in {None, "verification"}:
+        where = servers.choose(load_settings(), uri).uri
+        show("verification", [asdict(found) for found in verifying.verification(documents, where)])
 
 
 def _compared(rates: list[Rate]) -> list[dict[str, Any]]:

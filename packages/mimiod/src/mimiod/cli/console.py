@@ -44,6 +44,12 @@ class Display(Reporter, Protocol):
         """Leave the terminal as it was."""
 
 
+def say(text: str) -> None:
+    """Print one line of text: no markup, and nothing that could move a terminal's cursor."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    Console().print(plain, markup=False, highlight=False, soft_wrap=True)
+
+
 def display(*, as_json: bool) -> Display:
     """Return the display for this output."""
     if as_json:

@@ -10,13 +10,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mimiod.checking.explanations import OTHERS
 from mimiod.checking.rules import RULES, named
 from mimiod.cli.console import JsonLines
 
 if TYPE_CHECKING:
-    from mimiod.checking.rules import Rule
+    from mimiod.checking.explanations import Explanation
 
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_INTRODUCED = {
+    "evidence": ("Not rules: what a check finds when it asks the server.", ""),
+    "documents": ("Not rules: where tech_design.md and README.md say otherwise than the schema.", ""),
+    "acceptance": ("Not rules: what is wrong with an entry of `accepted`.", ""),
+}
 
 
 def rules(
@@ -40,7 +46,9 @@ def rules(
 
 
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, as `mimiod rules` lists it.")],
+    rule: Annotated[
+        str, typer.Argument(metavar="RULE", help="A rule's id, as `mimiod rules` and findings have it.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Teach one rule: why it is one, what fires it, and how to mend that.
@@ -69,11 +77,13 @@ def markdown() -> str:
         '`accepted={"unbounded-array:products.tags": "twelve at most, by the editor\'s form"}`.',
         "",
     ]
-    for family, group in groupby(RULES.values(), key=lambda rule: rule.family):
+    explained = [*RULES.values(), *OTHERS.values()]
+    for family, group in groupby(explained, key=lambda each: each.family):
         members = list(group)
         lines += [
             f"## {family.capitalize()}",
             "",
+            *_INTRODUCED.get(family, ()),
             "| rule | severity | looks at | fault |",
             "|---|---|---|---|",
         ]
@@ -89,7 +99,7 @@ def markdown() -> str:
     return "\n".join(lines)
 
 
-def _said(rule: Rule) -> dict[str, str]:
+def _said(rule: Explanation) -> dict[str, str]:
     said = {
         "Fault": rule.what,
         "Reason": rule.reason,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mimiod.distributions import Given, Law, Shares, Sometimes
 from mimiod.errors import DeclarationError
-from mimiod.seeding.frames import Draw
+from mimiod.seeding.frames import Draw, law_of
 from mimiod.seeding.nested import Parted
 from mimiod.seeding.numbers import cumulated
 from mimiod.seeding.relations import equals
@@ -45,6 +46,17 @@ class Choice(Draw):
         """The largest value, of numbers."""
         return max(self.values) if all(isinstance(value, int | float) for value in self.values) else None
 
+    def distribution(self, now: int) -> Law:
+        """Return the share of each value."""
+        del now
+        pairs = self.values.items() if isinstance(self.values, Mapping) else ((v, 1.0) for v in self.values)
+        weights = [(value, float(weight)) for value, weight in pairs]
+        there = tuple((value, weight) for value, weight in weights if value is not None)
+        if len(there) == len(weights):
+            return Shares(there)
+        rate = sum(weight for _, weight in there) / sum(weight for _, weight in weights)
+        return Sometimes(rate, Shares(there) if rate else Given())
+
     @cached_property
     def _edges(self) -> Any:
         weights = list(self.values.values()) if isinstance(self.values, Mapping) else [1.0] * len(self.values)
@@ -65,6 +77,11 @@ class Chance(Draw):
 
     rate: float
 
+    def distribution(self, now: int) -> Law:
+        """Return the shares of true and false."""
+        del now
+        return Shares(((True, self.rate), (False, 1 - self.rate)))
+
     def column(self, at: Place) -> Column:
         """Return true or false for each row."""
         return Booleans(at.uniform() < self.rate)
@@ -80,6 +97,15 @@ class Maybe(Draw):
     rate: float
     drawn: Any
     otherwise: Any = None
+
+    def distribution(self, now: int) -> Law:
+        """Return how often there is a value, and how it is distributed."""
+        law = law_of(self.drawn, now)
+        return (
+            Sometimes(self.rate, law)
+            if law and (self.otherwise is None or self.otherwise is MISSING)
+            else None
+        )
 
     def column(self, at: Place) -> Column:
         """Return a value for each row."""
@@ -102,9 +128,7 @@ class When(Draw):
     @property
     def most(self) -> float | None:
         """The largest of any case."""
-        bounds = [most_of(case) for case in (*self.cases.values(), self.otherwise)]
-        known = [bound for bound in bounds if bound is not None]
-        return max(known) if len(known) == len(bounds) else None
+        return _most_of_all((*self.cases.values(), self.otherwise))
 
     def column(self, at: Place) -> Column:
         """Return a value for each row."""
@@ -124,6 +148,11 @@ class OneOf(Draw):
 
     draws: Sequence[tuple[float, Any]]
 
+    @property
+    def most(self) -> float | None:
+        """The largest of any draw."""
+        return _most_of_all([drawn for _, drawn in self.draws])
+
     def column(self, at: Place) -> Column:
         """Return a value for each row."""
         edges = cumulated([weight for weight, _ in self.draws])
@@ -137,6 +166,12 @@ def most_of(drawn: Any) -> float | None:
     if drawn is None or drawn is MISSING:
         return 0
     return drawn if isinstance(drawn, int | float) else None
+
+
+def _most_of_all(drawn: Sequence[Any]) -> float | None:
+    bounds = [most_of(each) for each in drawn]
+    known = [bound for bound in bounds if bound is not None]
+    return max(known) if len(known) == len(bounds) else None
 
 
 def _parted(at: Place, codes: Any, drawn: Sequence[Any]) -> Column:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mimiod.distributions import Fields, Given, Law, Shares, Sometimes
 from mimiod.errors import DeclarationError, MimiodError
 from mimiod.seeding import randomness
 from mimiod.seeding.nested import Documents, Parted
@@ -40,6 +41,23 @@ class Draw(ABC):
     def most(self) -> float | None:
         """The largest number that comes out, where one is known."""
         return None
+
+    def distribution(self, now: int) -> Law:
+        """Return how the values are distributed, None where that cannot be said.
+
+        It holds of rows that are drawn apart from each other; `now` is the reference time in milliseconds.
+        """
+        del now
+        return None
+
+
+def law_of(drawn: Any, now: int) -> Law:
+    """Return how the values of a draw, a mapping of draws or a constant are distributed."""
+    if isinstance(drawn, Draw):
+        return drawn.distribution(now)
+    if isinstance(drawn, Mapping):
+        return Fields({name: law_of(inner, now) for name, inner in drawn.items()})
+    return Sometimes(0.0, Given()) if drawn is None else Shares(((drawn, 1.0),))
 
 
 class Relation(Draw):
@@ -176,6 +194,10 @@ class Frame:
             DeclarationError: the field is no reference.
         """
         node: Any = self.scope.fields
+        if path.partition(".")[0] not in node and self.scope.prefix and self.owner is not None:
+            around, whose = self.owner
+            frame, index = around.target(path)
+            return frame, index[whose]
         for name in path.split("."):
             node = node.get(name) if isinstance(node, Mapping) else None
         if isinstance(node, Relation):

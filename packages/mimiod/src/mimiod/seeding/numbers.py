@@ -7,13 +7,15 @@ those. A field that the schema has as `int` gets whole numbers.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mimiod import distributions
+from mimiod.distributions import Given, Law
 from mimiod.errors import DeclarationError
 from mimiod.seeding import randomness
 from mimiod.seeding.frames import Draw
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mimiod.distributions import Family
     from mimiod.seeding.frames import Place
 
     Floats = NDArray[np.float64]
@@ -52,6 +55,22 @@ class Number(Draw):
     def most(self) -> float | None:
         """The upper bound, where one is given or the distribution has one."""
         return self.high
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]] | None:
+        """The family of its distribution with its parameters, where it has a name."""
+        return None
+
+    def distribution(self, now: int) -> Law:
+        """Return its family, clipped and rounded."""
+        del now
+        if self.family is None:
+            return None
+        law = distributions.Numbers(*self.family, low=self.low, high=self.high, digits=self.digits)
+        if not replace(law, digits=None).is_whole:
+            return law
+        clips_to_whole = all(bound is None or float(bound).is_integer() for bound in (self.low, self.high))
+        return replace(law, digits=None) if clips_to_whole else None
 
     def column(self, at: Place) -> Column:
         """Return the numbers."""
@@ -94,6 +113,11 @@ class Uniform(Number):
         """The upper bound."""
         return self.last if self.high is None else min(self.high, self.last)
 
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        whole = isinstance(self.first, int) and isinstance(self.last, int)
+        return "whole" if whole else "uniform", (self.first, self.last)
+
     def quantile(self, u: Floats) -> Floats | NDArray[np.int64]:
         """Return the values at `u`."""
         if isinstance(self.first, int) and isinstance(self.last, int):
@@ -107,6 +131,10 @@ class Normal(Number):
 
     mean: float
     deviation: float
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "normal", (self.mean, self.deviation)
 
     def quantile(self, u: Floats) -> Floats:
         """Return the values at `u`."""
@@ -124,6 +152,10 @@ class LogNormal(Number):
     median: float
     spread: float
 
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "lognormal", (self.median, self.spread)
+
     def quantile(self, u: Floats) -> Floats:
         """Return the values at `u`."""
         return self.median * randomness.exp(self.spread * randomness.normal_quantile(u))
@@ -134,6 +166,10 @@ class Exponential(Number):
     """The exponential distribution, as of the time until the next of events that come at random."""
 
     mean: float
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "exponential", (self.mean,)
 
     def quantile(self, u: Floats) -> Floats:
         """Return the values at `u`."""
@@ -151,6 +187,10 @@ class Zipf(Number):
     def most(self) -> float | None:
         """The last rank, or `high`."""
         return self.ranks if self.high is None else min(self.high, self.ranks)
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "zipf", (self.ranks, self.exponent)
 
     def quantile(self, u: Floats) -> NDArray[np.int64]:
         """Return the ranks at `u`."""
@@ -179,6 +219,10 @@ class Poisson(Number):
     def most(self) -> float | None:
         """`high`, or what is exceeded less than once in 10^12 draws."""
         return self.high if self.high is not None else self._last
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "poisson", (self.mean,)
 
     @property
     def _last(self) -> int:
@@ -217,6 +261,16 @@ class Histogram(Number):
     def most(self) -> float | None:
         """The last edge, or `high`."""
         return self.edges[-1] if self.high is None else min(self.high, self.edges[-1])
+
+    @property
+    def family(self) -> tuple[Family, tuple[float, ...]]:
+        return "table", ()
+
+    def distribution(self, now: int) -> Law:
+        """Return its bins, clipped and rounded."""
+        del now
+        table = (tuple(map(float, self.edges)), tuple(map(float, self.weights)))
+        return distributions.Numbers("table", table=table, low=self.low, high=self.high, digits=self.digits)
 
     @cached_property
     def _table(self) -> tuple[Floats, Floats, Floats]:
@@ -292,6 +346,11 @@ class Sequence(Draw):
     start: int = 1
     step: int = 1
 
+    def distribution(self, now: int) -> Law:
+        """Return that there is always one."""
+        del now
+        return Given()
+
     def column(self, at: Place) -> Column:
         """Return the numbers."""
         return Integers(at.get("row").numbers() * self.step + self.start)
@@ -307,6 +366,11 @@ class Unique(Draw):
 
     first: int
     last: int
+
+    def distribution(self, now: int) -> Law:
+        """Return that there is always one."""
+        del now
+        return Given()
 
     def column(self, at: Place) -> Column:
         """Return the numbers."""

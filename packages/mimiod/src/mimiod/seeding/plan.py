@@ -329,7 +329,10 @@ class Plan:
             chain = self.chain(name)
             largest = self.rows_of(chain[0])
             for collection in chain[1:]:
-                largest *= self.declared(collection).most
+                try:
+                    largest *= self.declared(collection).most
+                except DeclarationError as exc:
+                    raise DeclarationError(f"{collection}: {exc}") from None
             if largest > _ID_NUMBERS:
                 raise DeclarationError(
                     f"{name!r} may have row numbers up to {largest:,}, above 2^40: lower `high` of "
@@ -382,7 +385,7 @@ class Plan:
     ) -> Any:
         """Return the draw of a field that is not declared."""
         if copy := fact.mark(Copy):
-            return Get(copy.path)
+            return Get(self._within(collection, path, copy.path))
         if total := fact.mark(Computed):
             return self._total(collection, path, total)
         if reference := fact.mark(Reference):
@@ -399,6 +402,14 @@ class Plan:
             return self._completed(collection, f"{path}.", fields_of(fact.model), {})
         self._faults.append(f"{collection}.{path} is not declared: say how it is drawn")
         return _NOTHING
+
+    def _within(self, collection: str, path: str, other: str) -> str:
+        """Return the path of another field as the item of an array sees it that holds both."""
+        above = path
+        while above := above.rpartition(".")[0]:
+            if self._types[collection, above].many and other.startswith(f"{above}."):
+                return other.removeprefix(f"{above}.")
+        return other
 
     def _reference(
         self, collection: str, reference: Reference, fact: FieldFacts, siblings: Mapping[str, FieldFacts]

@@ -8,14 +8,16 @@ grows with its number, and with it the rows that it refers to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mimiod import distributions
+from mimiod.distributions import Law, Sometimes
 from mimiod.errors import DeclarationError
 from mimiod.seeding import randomness
-from mimiod.seeding.frames import Draw, Frame, Place, Relation, Scope, linked
+from mimiod.seeding.frames import Draw, Frame, Place, Relation, Scope, law_of, linked
 from mimiod.seeding.nested import Arrays, Parted, stored
 from mimiod.seeding.values import Column, Constant, Decimals, Integers, Moments, Numbers, Picked
 
@@ -218,6 +220,17 @@ class Array(Draw):
 
     item: Any
     size: Any
+
+    def distribution(self, now: int) -> Law:
+        """Return how many items there are, and how each is distributed.
+
+        Nothing is said where items may be absent: arrays are then shorter than drawn.
+        """
+        size, item = law_of(self.size, now), law_of(self.item, now)
+        if isinstance(size, distributions.Numbers):
+            size = size.rounded(0)
+            size = size and replace(size, low=max(0, size.low or 0))
+        return None if isinstance(item, Sometimes) else distributions.Items(size, item)
 
     def column(self, at: Place) -> Column:
         """Return an array for each row."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mimiod.distributions import Given, Law
 from mimiod.errors import DeclarationError
 from mimiod.seeding import randomness
 from mimiod.seeding.frames import Draw
@@ -98,6 +99,11 @@ class Text(Draw):
     def __init__(self, template: str, **parts: Any) -> None:
         object.__setattr__(self, "template", template)
         object.__setattr__(self, "parts", parts)
+
+    def distribution(self, now: int) -> Law:
+        """Return that there is always one."""
+        del now
+        return Given()
 
     @cached_property
     def _pieces(self) -> list[tuple[str, str | None, str]]:
@@ -190,6 +196,11 @@ class Digits(Draw):
 
     pattern: str
     unique: bool = False
+
+    def distribution(self, now: int) -> Law:
+        """Return that there is always one."""
+        del now
+        return Given()
 
     def column(self, at: Place) -> Column:
         """Return a text for each row."""

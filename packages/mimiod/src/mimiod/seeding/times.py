@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from mimiod.distributions import Law, Numbers
 from mimiod.errors import DeclarationError
 from mimiod.seeding import randomness
 from mimiod.seeding.frames import Draw
@@ -175,6 +176,11 @@ class Moment(Draw):
         for moment in (self.start, self.end, *(burst.start for burst in self.bursts)):
             if moment is not None:
                 milliseconds(moment)
+
+    def distribution(self, now: int) -> Law:
+        """Return the hours of the window, in milliseconds, with their weights."""
+        table = self._table(now)
+        return Numbers("table", table=(tuple(table.edges.tolist()), tuple(table.weights.tolist())))
 
     def column(self, at: Place) -> Column:
         """Return a moment for each row."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mimiod import structure
+from mimiod import structure, validators
 from mimiod.checking import index_model
 from mimiod.checking.profile import CollectionFacts, DataFacts, PathFacts
 from mimiod.checking.reading import reading
@@ -16,6 +16,8 @@ from mimiod.schema_types import Computed, Copy, IndexDefinition, NotBefore, Refe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from pydantic import BaseModel
 
     from mimiod.checking.index_model import PlanModel
     from mimiod.checking.reading import Reading
@@ -200,8 +202,16 @@ def _with_own_indexes(collection: BaseCollectionSchema) -> BaseCollectionSchema:
 
 
 def _shape(collection: BaseCollectionSchema) -> Shape:
-    found = shape_of(structure.validator_of(collection))
     model = collection.document_schema
+    if collection.json_schema is None and model is not None:
+        found = _shape_of_model(model)
+    else:
+        found = shape_of(structure.json_schema_of(collection))
     if model is not None and model.model_config.get("extra") == "allow":
         return replace(found, open=True)
     return found
+
+
+@lru_cache(256)
+def _shape_of_model(model: type[BaseModel]) -> Shape:
+    return shape_of(validators.json_schema(model))

@@ -80,7 +80,8 @@ def _esr_order(context: Context) -> Iterator[Found]:
     for each in context.plans:
         late = _equality_after_range(each.plan)
         if late or (each.plan.sort == "blocking" and _reordered_serves(each)):
-            text = f"{late!r} stands behind a range" if late else "the sort's fields stand behind a range"
+            text = f"{late!r}, compared for equality," if late else "what is sorted by"
+            text += " stands behind a field that is not compared for equality"
             yield f"query {each.query.name}", f"in {each.plan.index!r} {text}"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from mimiod.checking.explanations import MANUAL, OTHERS, Explanation, Threshold
 from mimiod.checking.findings import Finding
 from mimiod.errors import UnknownRuleError
 
@@ -15,64 +16,22 @@ if TYPE_CHECKING:
     from mimiod.checking.findings import Severity
     from mimiod.checking.rules.context import Context
 
-LooksAt = Literal["schema", "workload", "data", "explain"]
+__all__ = ["RULES", "Found", "Rule", "Threshold", "findings", "named", "rule"]
+
 Found = tuple[str, str]
 "Where, as a `Finding` has it, and what is so."
 
-MANUAL = "https://www.mongodb.com/docs/manual/"
 
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number from which on a rule finds fault."""
-
-    name: str
-    value: float
-    unit: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.value:,} {self.unit}".rstrip()
-
-
-@dataclass(frozen=True)
-class Rule:
+@dataclass(frozen=True, kw_only=True)
+class Rule(Explanation):
     """A rule of good design."""
 
-    id: str
-    family: str
-    severity: Severity
-    looks_at: tuple[LooksAt, ...]
-    "The facts that it needs; without them it finds nothing."
-    what: str
-    "The fault, in a few words."
-    reason: str
-    example: str
-    "Something that fires it."
-    mend: str
-    page: str
-    "MongoDB's documentation of it."
     judge: Callable[[Context], Iterable[Found]]
-    threshold: Threshold | None = None
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """Yield what it finds in a design."""
         for where, text in self.judge(context):
             yield Finding(self.id, self.severity, where, text, self.mend)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what it says of itself as JSON can hold it."""
-        return {
-            "id": self.id,
-            "family": self.family,
-            "severity": self.severity,
-            "looks_at": list(self.looks_at),
-            "what": self.what,
-            "threshold": str(self.threshold) if self.threshold else None,
-            "reason": self.reason,
-            "example": self.example,
-            "mend": self.mend,
-            "page": self.page,
-        }
 
 
 RULES: dict[str, Rule] = {}
@@ -113,15 +72,16 @@ def rule(
     return register
 
 
-def named(identifier: str) -> Rule:
-    """Return a rule by its id.
+def named(identifier: str) -> Explanation:
+    """Return a rule, or what else a check finds, by its id.
 
     Raises:
         UnknownRuleError: there is none; it names those that are spelt alike.
     """
-    if identifier not in RULES:
-        raise UnknownRuleError(identifier, get_close_matches(identifier, RULES, n=3, cutoff=0.5))
-    return RULES[identifier]
+    known = {**RULES, **OTHERS}
+    if identifier not in known:
+        raise UnknownRuleError(identifier, get_close_matches(identifier, known, n=3, cutoff=0.5))
+    return known[identifier]
 
 
 def findings(context: Context) -> list[Finding]:

@@ -1,0 +1,6 @@
+"""Fill the database of `martech`: `uv run python main.py --help` lists the options."""
+
+from mimiod.cli import run_project
+
+if __name__ == "__main__":
+    run_project(__file__)
