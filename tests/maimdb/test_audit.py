@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from maimdb import ALL_MODELS, ApiKey, close_database, init_database, system_scope, tenant_scope
 from maimdb.core import api_keys, audit
+from maimdb.core.errors import DatabaseError
 from maimdb.core.migrations import migrate
 from maimdb.core.models import AuditEvent
 
@@ -184,6 +185,14 @@ def test_each_damage_is_found(plain, damage, faults):
     assert (whole.ok, whole.events) == (True, 5)
     run(plain, *RAW[plain.config.engine], *damage)
     assert {(fault.seq, fault.what) for fault in audit.verify().faults} == faults
+
+
+def test_nothing_is_added_to_a_chain_whose_head_is_gone(plain):
+    audit.record("test.counted", "1")
+    run(plain, "DELETE FROM audit_head")
+    with pytest.raises(DatabaseError, match=r"audit_head is gone.*maimdb audit verify"):
+        audit.record("test.counted", "2")
+    assert [event.subject for event in audit.events()] == ["1"]
 
 
 def test_a_chain_that_was_cut_and_sealed_anew_is_found_by_the_head_that_was_kept(plain):

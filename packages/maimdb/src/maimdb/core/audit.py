@@ -8,9 +8,10 @@ are written in the transaction of the change itself. Crossings are gathered and 
 read must not wait for a lock; they are in the log `maimdb.audit` at once. Where the table is missing, the
 database cannot be written, or SQLite stands in for a server, the log is all there is.
 
-One row, `audit_head`, holds the last number and hash: it is locked to add an event, so that threads and
-processes make one chain, and it shows when the end of the chain is missing. Who can change every table can
-also forge the head: keep the head that `maimdb audit verify` prints elsewhere, and pass it the next time.
+One row, `audit_head`, made with its table, holds the last number and hash: it is locked to add an event, so
+that threads and processes make one chain, and it shows when the end of the chain is missing. Who can change
+every table can also forge the head: keep the head that `maimdb audit verify` prints elsewhere, and pass it
+the next time.
 """
 
 # ruff: noqa: S608 - names and placeholders of ours
@@ -31,6 +32,7 @@ import peewee
 
 from maimdb.core.bookkeeping import Bookkeeper
 from maimdb.core.database import database_proxy, get_database
+from maimdb.core.errors import DatabaseError
 from maimdb.core.scope import internal_scope, on_crossing
 
 if TYPE_CHECKING:
@@ -252,14 +254,13 @@ def _head(database: Engine, rest: str = "") -> tuple[int, str] | None:
 
 
 def _locked_head(database: Engine) -> tuple[int, str]:
-    if _head(database) is None:
-        ignore, rest = "", " ON CONFLICT DO NOTHING"
-        if isinstance(database, peewee.MySQLDatabase):
-            ignore, rest = "IGNORE ", ""
-        database.execute_sql(f"INSERT {ignore}INTO {HEAD} (id, seq, hash) VALUES (1, 0, '{GENESIS}'){rest}")
     lock = "" if isinstance(database, peewee.SqliteDatabase) else " FOR UPDATE"  # SQLite locks at BEGIN
     found = _head(database, lock)
-    assert found is not None
+    if found is None:
+        raise DatabaseError(
+            f"the row of {HEAD} is gone, and nothing can be added to the audit log: `maimdb audit verify` "
+            "says what else is; restore the row from a backup"
+        )
     return found
 
 

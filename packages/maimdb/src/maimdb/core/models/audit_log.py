@@ -36,6 +36,11 @@ TRIGGERS: Final[dict[type[peewee.Database], tuple[str, ...]]] = {
     ),
 }
 """What each engine is told, so that it refuses to change an event."""
+FIRST_HEAD: Final = (
+    f"INSERT INTO audit_head (id, seq, hash) SELECT 1, 0, '{'0' * 64}' FROM (SELECT 1 AS one) AS once "  # noqa: S608 - ours
+    "WHERE NOT EXISTS (SELECT 1 FROM audit_head)"
+)
+"""Makes the row of `audit_head` where there is none; it may be executed again."""
 
 
 class AuditEvent(Record):
@@ -76,3 +81,14 @@ class AuditHead(Record):
 
     class Meta:
         table_name = "audit_head"
+
+    @classmethod
+    def create_table(cls, safe: bool = True, **options: Any) -> None:  # noqa: FBT001, FBT002 - Peewee's signature
+        """Create the table and its row: made by the first event, two at once would wait for each other.
+
+        SQLite that stands in for a server gets none: no event is written there.
+        """
+        super().create_table(safe, **options)
+        database = database_of(cls)
+        if getattr(database, "fallback_since", None) is None:
+            database.execute_sql(FIRST_HEAD)

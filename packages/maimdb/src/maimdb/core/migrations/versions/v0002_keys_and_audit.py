@@ -28,6 +28,10 @@ HEAD = """
     seq {bigint} NOT NULL,
     hash VARCHAR(64) NOT NULL
 """
+FIRST = (
+    f"INSERT INTO audit_head (id, seq, hash) SELECT 1, 0, '{'0' * 64}' FROM (SELECT 1 AS one) AS once "  # noqa: S608 - ours
+    "WHERE NOT EXISTS (SELECT 1 FROM audit_head)"
+)
 
 
 def triggers(schema: Operations) -> list[str]:
@@ -63,6 +67,7 @@ def up(schema: Operations) -> None:
     schema.create_table("audit_events", EVENTS)
     schema.add_index("audit_events", ["tenant_id", "seq"])
     schema.create_table("audit_head", HEAD)
+    schema.execute(FIRST)
     for sql in triggers(schema):
         schema.execute(sql)
 
