@@ -1,5 +1,6 @@
 """What a database's own catalogue says of its tables, in a form that can be compared."""
 
+import re
 from typing import Any
 
 import peewee
@@ -80,6 +81,13 @@ SERVER = {
 def _server(database: Any, table: str) -> dict[str, Any]:
     queries = SERVER[database.config.engine]
     return {
-        name: sorted((tuple(row) for row in database.execute_sql(sql, (table,)).fetchall()), key=repr)
+        name: sorted(
+            (tuple(map(_bare, row)) for row in database.execute_sql(sql, (table,)).fetchall()), key=repr
+        )
         for name, sql in queries.items()
     }
+
+
+def _bare(value: Any) -> Any:
+    """Leave out the character set that MySQL puts before a text: another one, once a column was changed."""
+    return re.sub(r"\b_[a-z0-9]+(?=\\?')", "", value) if isinstance(value, str) else value

@@ -205,7 +205,7 @@ def test_a_change_that_fails_is_made_good_later(database, folder):
         folder,
         4,
         "schema.execute('INSERT INTO ledgers (n, note) VALUES (2, 3)')\n"
-        "    schema.add_index('ledgers', ['note'], unique=True)",
+        "    schema.add_constraint('ledgers', 'few', 'CHECK (n < 5)')",
     )
     migrate(database, to=3, folder=folder)
     database.execute_sql("INSERT INTO ledgers (n, note) VALUES (7, '3')")

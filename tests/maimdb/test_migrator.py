@@ -162,6 +162,19 @@ def test_column_of_a_unique_constraint_can_be_dropped(database):
     assert columns(database) == {"id": False, "name": False}
 
 
+@pytest.mark.backend("postgresql", "mysql")
+def test_column_of_a_check_can_be_renamed_and_dropped(database):
+    database.execute_sql(
+        "ALTER TABLE tenants ADD extra INTEGER, ADD CONSTRAINT kept CHECK (extra > 0 OR name <> 'extra')"
+    )
+    run(database, ("rename_column", "tenants", "extra", "other"))
+    database.execute_sql("INSERT INTO tenants (id, name, other) VALUES ('1', 'x', 0)")
+    with pytest.raises(peewee.DatabaseError, match="kept"):
+        database.execute_sql("INSERT INTO tenants (id, name, other) VALUES ('2', 'extra', 0)")
+    run(database, ("drop_column", "tenants", "other"))
+    assert columns(database) == {"id": False, "name": False}
+
+
 def test_column_may_refer_to_another_table(database):
     class Tenants(peewee.Model):
         id = CharField(50, primary_key=True)

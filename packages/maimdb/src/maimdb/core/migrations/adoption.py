@@ -129,7 +129,7 @@ class _Adoption:
         columns = {column for item in items if (column := definitions.column_name(item))}
         constraints = {known for item in items if (known := definitions.constraint_name(item))}
         there = self.operations.table(name)
-        return name == table and columns <= there.columns.keys() and constraints <= there.constraints
+        return name == table and columns <= there.columns.keys() and constraints <= there.constraints.keys()
 
     def _refuse_references(self, names: set[str]) -> None:
         if isinstance(self.database, peewee.SqliteDatabase):

@@ -99,6 +99,14 @@ def before_check(item: str, words: str) -> str:
     return f"{text} {words}".rstrip()
 
 
+def renamed(expression: str, old: str, new: str) -> str:
+    """Return an expression with another name, as SQL writes it, for a column; texts are left as they are."""
+    return "".join(
+        new if token[0] not in "'\"" and _folded(_unquoted(token)) == _folded(old) else token
+        for token in _tokens(expression, backslashes=True)
+    )
+
+
 def _tokens(text: str, *, backslashes: bool = False) -> Iterator[str]:
     return (found.group() for found in _TOKENS[backslashes].finditer(text))
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _NULL: Final = re.compile(r"('(?:[^'\\]|''|\\.)*')| (?:DEFAULT )?NULL\b", re.DOTALL)
 
+_NAME: Final = "`((?:[^`]|``)+)`"
+
 
 def _kept_text(found: re.Match[str]) -> str:
     return found[1] or ""
@@ -68,8 +70,29 @@ class MysqlOperations(Operations):
         constraints = self.table(table).constraints
         for key in self.database.get_foreign_keys(table) if constraints else ():
             if key.column == name and key.name in constraints:
-                constraints.discard(key.name)
+                del constraints[key.name]
                 self.emit(f"ALTER TABLE {self.quote(table)} DROP FOREIGN KEY {self.quote(key.name)}")
+        for check in self._checks_of(table, name):
+            del constraints[check]
+            self._drop_constraint(table, check)
+
+    def _rename_column_sql(self, table: str, old: str, new: str) -> str:
+        """Return one statement; MySQL, unlike MariaDB, does not rename a column that a CHECK names."""
+        constraints = self.table(table).constraints
+        changes = [super()._rename_column_sql(table, old, new)]
+        for check in [] if self.database.mariadb else self._checks_of(table, old):
+            constraints[check] = definitions.renamed(constraints[check], old, self.quote(new))
+            changes.append(f"DROP CONSTRAINT {self.quote(check)}")
+            changes.append(f"ADD CONSTRAINT {self.quote(check)} {constraints[check]}")
+        return ", ".join(changes)
+
+    def _checks_of(self, table: str, column: str) -> list[str]:
+        """Return the names of the CHECKs that a column stands in."""
+        return [
+            name
+            for name, text in self.table(table).constraints.items()
+            if text.upper().startswith("CHECK") and definitions.renamed(text, column, "") != text
+        ]
 
     def _drop_index_sql(self, table: str, name: str) -> str:
         return f"{super()._drop_index_sql(table, name)} ON {self.quote(table)}"
@@ -81,14 +104,20 @@ class MysqlOperations(Operations):
         rows = self._run(f"SHOW COLUMNS FROM {self.quote(table)}").fetchall()
         return str(next(row[1] for row in rows if row[0] == name)).lower()
 
-    def _constraints(self, table: str) -> set[str]:
+    def _constraints(self, table: str) -> dict[str, str]:
         sql = (
             "SELECT constraint_name FROM information_schema.table_constraints "
             "WHERE table_schema = DATABASE() AND table_name = %s"
         )
-        return {row[0] for row in self._run(sql, (table,)).fetchall()}
+        names = [row[0] for row in self._run(sql, (table,)).fetchall()]
+        checks = dict(self._lines(table, rf"CONSTRAINT {_NAME} (CHECK .*?)"))
+        return {name: checks.get(name, "") for name in names}
 
     def _definitions(self, table: str) -> dict[str, str]:
+        return dict(self._lines(table, f"{_NAME} (.*?)"))
+
+    def _lines(self, table: str, pattern: str) -> Iterator[tuple[str, str]]:
+        """Yield names and what follows them, of the lines of CREATE TABLE that are so."""
         create = self._run(f"SHOW CREATE TABLE {self.quote(table)}").fetchone()[1]
-        found = re.finditer(r"^ *`((?:[^`]|``)+)` (.*?),?$", create, re.MULTILINE)
-        return {match[1].replace("``", "`"): match[2] for match in found}
+        for found in re.finditer(rf"^ *{pattern},?$", create, re.MULTILINE):
+            yield found[1].replace("``", "`"), found[2]

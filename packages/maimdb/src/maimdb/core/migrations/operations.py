@@ -43,7 +43,8 @@ class Table:
     """By name, whether it may be NULL."""
     indexes: dict[str, tuple[list[str], bool]]
     """By name, the columns and whether it is unique."""
-    constraints: set[str] = field(default_factory=set)
+    constraints: dict[str, str] = field(default_factory=dict)
+    """By name; with the text of a CHECK that MySQL must be told again."""
     definitions: dict[str, str] = field(default_factory=dict)
     """By column, what MySQL must be told again when it changes the column."""
 
@@ -237,7 +238,7 @@ class Operations(ABC):
 
     @_step
     def drop_column(self, table: str, name: str) -> None:
-        """Drop a column, what it holds, and the indexes that it is part of."""
+        """Drop a column, what it holds, the indexes that it is part of and, on servers, its CHECKs."""
         there = self.table(table)
         if name not in there.columns:
             return
@@ -259,7 +260,7 @@ class Operations(ABC):
         if old not in there.columns:
             self.require(table, new)
             return
-        self.emit(f"ALTER TABLE {self.quote(table)} RENAME COLUMN {self.quote(old)} TO {self.quote(new)}")
+        self.emit(self._rename_column_sql(table, old, new))
         there.columns[new] = there.columns.pop(old)
         there.definitions[new] = there.definitions.pop(old, "")
         for columns, _ in there.indexes.values():
@@ -299,7 +300,7 @@ class Operations(ABC):
         constraints = self.table(table).constraints
         if name not in constraints:
             self._add_constraint(table, f"CONSTRAINT {self.quote(name)} {text}")
-            constraints.add(name)
+            constraints[name] = text
 
     @_step
     def drop_constraint(self, table: str, name: str) -> None:
@@ -307,7 +308,7 @@ class Operations(ABC):
         constraints = self.table(table).constraints
         if name in constraints:
             self._drop_constraint(table, name)
-            constraints.discard(name)
+            del constraints[name]
 
     def require(self, table: str, name: str) -> None:
         """Raise unless a table has a column."""
@@ -367,6 +368,9 @@ class Operations(ABC):
     def _drop_index_sql(self, table: str, name: str) -> str:  # noqa: ARG002 - MySQL asks for the table
         return f"DROP INDEX {self.quote(name)}"
 
+    def _rename_column_sql(self, table: str, old: str, new: str) -> str:
+        return f"ALTER TABLE {self.quote(table)} RENAME COLUMN {self.quote(old)} TO {self.quote(new)}"
+
     def _free_column(self, table: str, name: str) -> None:  # noqa: B027 - most engines have nothing to do
         """Drop what would keep a column from being dropped."""
 
@@ -384,8 +388,8 @@ class Operations(ABC):
         """Return a column's type in the database's own words."""
 
     @abstractmethod
-    def _constraints(self, table: str) -> set[str]:
-        """Return the names of a table's constraints."""
+    def _constraints(self, table: str) -> dict[str, str]:
+        """Return a table's constraints."""
 
 
 def reason_of(exc: Exception) -> str:

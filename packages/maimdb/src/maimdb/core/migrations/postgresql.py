@@ -56,6 +56,6 @@ class PostgresqlOperations(Operations):
         )
         return str(self._run(sql, (self.quote(table), name)).fetchone()[0])
 
-    def _constraints(self, table: str) -> set[str]:
+    def _constraints(self, table: str) -> dict[str, str]:
         sql = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass"
-        return {row[0] for row in self._run(sql, (self.quote(table),)).fetchall()}
+        return {row[0]: "" for row in self._run(sql, (self.quote(table),)).fetchall()}

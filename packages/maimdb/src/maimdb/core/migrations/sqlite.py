@@ -129,6 +129,6 @@ class SqliteOperations(Operations):
         rows = self._run(f"PRAGMA table_info({self.quote(table)})").fetchall()
         return str(next(row[2] for row in rows if row[1] == name)).upper()
 
-    def _constraints(self, table: str) -> set[str]:
+    def _constraints(self, table: str) -> dict[str, str]:
         names = map(definitions.constraint_name, definitions.parse(self._create(table)).items)
-        return {name for name in names if name}
+        return {name: "" for name in names if name}

@@ -39,7 +39,7 @@ def take(snapshot: Snapshot, table: Table) -> Sums:
     if engine == "postgresql":
         digest = f"hashtextextended({quoted(table.name, mark)}::text, 0)"
     else:
-        digest = f"CAST(CONV(LEFT(MD5({_mysql_row(table)}), 15), 16, 10) AS UNSIGNED)"
+        digest = f"CAST(CONV(LEFT(SHA2({_mysql_row(table)}, 256), 15), 16, 10) AS UNSIGNED)"
     what = f"{group}, COUNT(*), SUM({digest})"
     return {
         row[0]: (int(row[1]), int(row[2]))
@@ -84,7 +84,7 @@ def _mysql_row(table: Table) -> str:
     values = []
     for name, column in names:
         if any(word in column.declared for word in _LONG):
-            values.append(f"MD5({name})")
+            values.append(f"SHA2({name}, 256)")
         elif column.declared.startswith("float"):
             values.append(f"CAST({name} * 1e0 AS BINARY)")
         else:
