@@ -26,11 +26,11 @@ import json, os, sys
 def tried(do):
     try:
         return "got " + repr(do())
-    except BaseException as exc:
-        return type(exc).__name__
+    except BaseException as exc:  # create_server says why in an error of its own
+        return type(exc.__context__ or exc).__name__
 
 names = {"os": os}
-found = {name: tried(lambda code=code: eval(code, names)) for name, code in json.loads(TABLE).items()}
+found = {name: tried(lambda code=code: eval(compile(code, name, "eval"), names)) for name, code in json.loads(TABLE).items()}
 print(json.dumps(found))
 """
 
@@ -44,7 +44,7 @@ WAYS_OUT = {
     "its own environment in /proc": "open('/proc/self/environ').read()",
     "the parent's memory": "open(f'/proc/{os.getppid()}/mem', 'rb').read(1)",
     "the users of the machine": "open('/etc/passwd').read()",
-    "the user's keys": "open(os.path.expanduser('~/.ssh/id_rsa')).read()",
+    "the user's keys": "open('/root/.ssh/id_rsa').read()",
     "a new file in its folder": "open('new.txt', 'w')",
     "a file beside": "open('/tmp/mimiod-escape.txt', 'w')",
     "writing over its input": "open('projects/shop/brief.md', 'w')",
@@ -161,6 +161,36 @@ def test_the_kernel_bars_what_gets_around_pythons_fence(tmp_path, listening):
     assert open_ones.keys() <= HARMLESS_ALONE, open_ones
     assert "PermissionError" in found["its own environment in /proc"]
     assert found["more memory"] in {"PermissionError", "ValueError"}
+
+
+FENCE = """
+import json, os, sys
+from mimiod.workflow import audit_fence, confined_runner
+readable = [os.getcwd(), *json.loads(sys.argv[1]), *confined_runner.READABLE]
+audit_fence.put_up(readable, [], hosts=["127.0.0.1"], ports=[int(sys.argv[2])])
+"""
+
+
+def test_pythons_fence_stops_every_way_out_where_the_kernel_has_no_barriers(tmp_path, listening):
+    database, other = listening
+    jail = tmp_path / "jail"
+    (jail / "projects" / "shop").mkdir(parents=True)
+    (jail / "projects" / "shop" / "brief.md").write_text("A shop.")
+    (tmp_path / "home").mkdir()
+    code = FENCE + table(tmp_path / "home", other, database)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(module_path()), str(database)],
+        cwd=jail,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    found = json.loads(done.stdout) if done.stdout else done.stderr
+    assert {name: got for name, got in found.items() if got != "PermissionError"} == {}
+    assert found.keys() == WAYS_OUT.keys()
 
 
 def test_the_database_can_be_reached(mongodb):
