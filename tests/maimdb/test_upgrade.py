@@ -32,9 +32,11 @@ from maimdb.core.migrations import VERSIONS, migrate
 from maimdb.core.migrations.adoption import _Adoption
 from maimdb.core.migrations.history import load_versions
 from maimdb.core.settings import config_from_url
+from maimdb.core.transfer import export_tenant
 from typer.testing import CliRunner
 
 from tests.maimdb import old_v2
+from tests.maimdb.legacy_files import V1, control_plane, load, written
 from tests.maimdb.schema_facts import schema_facts
 
 KILLS = int(os.environ.get("MAIMDB_MIGRATION_KILLS", "2"))
@@ -104,15 +106,15 @@ def test_every_row_is_carried_over_or_set_aside_with_a_reason(database):
         aside = sum(reason.startswith("not carried over: ") for (reason,) in reasons)
         assert given == count(database, name) + aside
         assert f"{given} rows, {given - aside} carried over, {aside} set aside" in told[name]
-        assert (f"legacy_{name}" in database.get_tables()) == bool(reasons or name == "chat_history")
-        if f"legacy_{name}" in database.get_tables():
-            assert count(database, f"legacy_{name}") == given
+        assert (f"legacy_v2_{name}" in database.get_tables()) == bool(reasons or name == "chat_history")
+        if f"legacy_v2_{name}" in database.get_tables():
+            assert count(database, f"legacy_v2_{name}") == given
     reasons = dict(rows(database, "SELECT row_key, reason FROM maimdb_set_aside"))
     assert reasons["agent_nobodys"] == "not carried over: there is no tenant 'tenant_gone'"
     assert reasons["tenant_2"] == "changed: status 'bogus' became 'inactive'"
     assert reasons["17"].startswith("changed: id '17' became ")
     assert reasons[f"{2:032x}"].endswith("original_filename has 300 characters, and at most 255 have room")
-    assert rows(database, "SELECT mood FROM legacy_chat_history WHERE mood IS NOT NULL") == [("glad",)]
+    assert rows(database, "SELECT mood FROM legacy_v2_chat_history WHERE mood IS NOT NULL") == [("glad",)]
 
 
 def test_the_models_read_what_was_adopted(models):
@@ -224,12 +226,23 @@ def test_an_upgrade_that_is_killed_at_any_statement_goes_on(database, sql_url, t
     expected.close_all()
 
 
+def test_an_import_and_an_export_find_their_way_among_what_was_set_aside(database, sql_url, tmp_path):
+    migrate(database)
+    with written(tmp_path / "v1.db", V1) as file:
+        control_plane(file)
+    assert load(tmp_path / "v1.db", sql_url).balanced
+    assert {"legacy_agents", "legacy_v2_tenants"} <= set(database.get_tables())
+    report = export_tenant(database, "tenant_2", tmp_path / "export")
+    assert report.tables["legacy_v2_tenants"] == 1
+    assert old_v2.TENANT not in (tmp_path / "export").read_text()
+
+
 def test_a_deleted_tenant_is_gone_from_what_was_set_aside(database, models):
     before = content(database)
     assert old_v2.TENANT in repr(before["maimdb_set_aside"])
-    assert old_v2.AGENT in repr(before["legacy_chat_history"])
+    assert old_v2.AGENT in repr(before["legacy_v2_chat_history"])
     report = deletion.delete_tenant(old_v2.TENANT)
-    assert {count.table: count.before for count in report.tables}["legacy_chat_history"] == 2
+    assert {count.table: count.before for count in report.tables}["legacy_v2_chat_history"] == 2
     for table, held in content(models).items():
         if table != "audit_events":
             assert old_v2.TENANT not in repr(held), table

@@ -35,6 +35,8 @@ _ROUNDS: Final = 3
 """How often rows that were written meanwhile, past the gate, are deleted once more."""
 _CHUNK: Final = 500
 _LEGACY: Final = "legacy_"
+_ADOPTED: Final = f"{_LEGACY}v2_"
+"""What tables of an earlier V2 are called that stay when it is adopted; their ids are the tenants' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _carriers(database: Engine, tenant_id: str) -> list[_Carrier]:
         elif "tenant_id" in columns:
             own = agents if legacy and "agent_id" in columns else ()
             found[table] = _Carrier(table, columns["tenant_id"], (tenant_id,), own)
-        elif table.startswith(f"{_LEGACY}tenants") and "id" in columns:
+        elif table.startswith(f"{_ADOPTED}tenants") and "id" in columns:
             found[table] = _Carrier(table, columns["id"], (tenant_id,))
         elif "agent_id" in columns:
             found[table] = _Carrier(table, columns["agent_id"], agents)
@@ -161,7 +163,7 @@ def _agents(database: Engine, tenant_id: str, tables: Mapping[str, Mapping[str, 
     """Return the ids of a tenant's agents, and of those that an earlier version had."""
     ids: dict[str, None] = {}
     for table, columns in tables.items():
-        old = table.startswith(f"{_LEGACY}agents") and {"id", "tenant_id"} <= columns.keys()
+        old = table.startswith(f"{_ADOPTED}agents") and {"id", "tenant_id"} <= columns.keys()
         if table == "agents" or old:
             sql = f"SELECT id FROM {_quoted(database, table)} WHERE tenant_id = {database.param}"
             ids |= {str(row[0]): None for row in database.execute_sql(sql, (tenant_id,)).fetchall()}

@@ -1,7 +1,7 @@
 """The tables of an earlier V2, which have no history, given the form of version 1 in place.
 
 Each table is renamed, made anew, filled with its rows and counted. The old table is dropped if every value of
-it has a place in the new one; otherwise it stays as `legacy_<table>`, and `maimdb_set_aside` says of which
+it has a place in the new one; otherwise it stays as `legacy_v2_<table>`, and `maimdb_set_aside` says of which
 rows and why. A run that was stopped, on MySQL between any two statements, is found by what there is.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SET_ASIDE: Final = "maimdb_set_aside"
 _OLD: Final = "maimdb_old_"
-_LEGACY: Final = "legacy_"
+_LEGACY: Final = "legacy_v2_"
 _ROWS: Final = 500
 _SIGNATURES: Final = {
     "tenants": {"tenant_name"},
@@ -89,7 +89,7 @@ class _Adoption:
         self._make_tables(sources)
         if self.operations.dry_run:
             self.operations.emit(
-                "-- the rows are copied and counted; the old tables are dropped, or kept as legacy_<table>"
+                "-- the rows are copied and counted; the old tables are dropped, or kept as legacy_v2_<table>"
             )
             return [*self.operations.statements]
         owners = Owners()

@@ -143,7 +143,7 @@ def _kind(declared: str, field: Any) -> str:
 def _owner(name: str, columns: set[str]) -> str | None:
     if name == "tenants":
         return "id"
-    wanted = ("tenant_id", *(("id",) if name.startswith("legacy_tenants") else ()), "agent_id")
+    wanted = ("tenant_id", *(("id",) if name.startswith("legacy_v2_tenants") else ()), "agent_id")
     return next((column for column in wanted if column in columns), None)
 
 
