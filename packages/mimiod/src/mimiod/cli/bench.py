@@ -35,7 +35,7 @@ def bench(
     And the verification: its time beside that of reading alone, and its peak memory.
 
     All in one run, since machines differ: it is the ratios that count. Rivals other than Faker come with
-    `mimiod[bench]`. The memory part makes up to five million documents.
+    the extra `bench`. The memory part makes up to five million documents.
 
     Example: mimiod bench --only generation
     """
