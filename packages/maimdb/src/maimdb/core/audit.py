@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 import peewee
 
 from maimdb.core.bookkeeping import Bookkeeper
-from maimdb.core.database import database_proxy, get_database
+from maimdb.core.database import get_database
 from maimdb.core.errors import DatabaseError
 from maimdb.core.scope import internal_scope, on_crossing
 
@@ -272,9 +272,8 @@ def _cross(reason: str, tenant: str | None) -> None:
     _crossings.wake()
 
 
-def _write_crossings() -> None:
-    database = database_proxy.obj
-    if database is None or not _gathered:
+def _write_crossings(database: Engine) -> None:
+    if not _gathered:
         return
     with internal_scope():
         if not _is_kept(database):

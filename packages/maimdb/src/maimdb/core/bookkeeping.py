@@ -21,14 +21,16 @@ from maimdb.core.errors import MaimdbError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from maimdb.core.database import Engine
+
 logger = logging.getLogger("maimdb")
 
 
 class Bookkeeper:
-    """Calls a function that writes a batch, `seconds` after it was told that something waits."""
+    """Calls a function that writes a batch to the open database, `seconds` after something came to wait."""
 
     def __init__(
-        self, name: str, write: Callable[[], None], forget: Callable[[], None], seconds: float
+        self, name: str, write: Callable[[Engine], None], forget: Callable[[], None], seconds: float
     ) -> None:
         self.name = name
         self.seconds = seconds
@@ -66,7 +68,9 @@ class Bookkeeper:
             return
         self._waiting.clear()
         with self._busy:
-            self._write()
+            database = database_proxy.obj
+            if database is not None:  # closed while another thread wrote
+                self._write(database)
 
     def _run(self) -> None:
         pause = threading.Event()

@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from maimdb.core.bookkeeping import Bookkeeper
-from maimdb.core.database import get_database
 from maimdb.core.errors import CommitUnknownError, RateLimitedError
 from maimdb.core.scope import internal_scope
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from maimdb.core.database import Engine
 
 _MINUTE: Final = 60.0
 _REMEMBERED: Final = 10_000
@@ -75,7 +76,7 @@ class Uses:
         with self._lock:
             self._rehashed[key_id] = (old, *new)
 
-    def _write(self) -> None:
+    def _write(self, database: Engine) -> None:
         with self._lock:
             counts, self._counts = self._counts, {}
             rehashed, self._rehashed = self._rehashed, {}
@@ -83,7 +84,7 @@ class Uses:
             return
         try:
             with internal_scope():
-                get_database().run_unit(lambda: _write_uses(counts, rehashed))
+                database.run_unit(lambda: _write_uses(database, counts, rehashed))
         except CommitUnknownError:
             raise  # counted again, uses would be counted twice
         except BaseException:
@@ -99,9 +100,8 @@ class Uses:
 
 
 def _write_uses(
-    counts: dict[str, tuple[int, dt.datetime]], rehashed: dict[str, tuple[str, str, str]]
+    database: Engine, counts: dict[str, tuple[int, dt.datetime]], rehashed: dict[str, tuple[str, str, str]]
 ) -> None:
-    database = get_database()
     mark = database.param
     for key_id in sorted(counts):  # in one order in every process, so that none waits for another in a ring
         count, at = counts[key_id]
