@@ -15,7 +15,7 @@ from maimdb.core.settings import config_from_url
 
 from tests.maimdb.schema_facts import schema_facts
 
-KILLS = int(os.environ.get("MAIMDB_MIGRATION_KILLS", "4"))
+KILLS = int(os.environ.get("MAIMDB_MIGRATION_KILLS", "2"))
 SEED = int(os.environ.get("MAIMDB_MIGRATION_SEED", "1"))
 SCRIPT = Path(__file__).with_name("migrate_once.py")
 KILLED = -9
