@@ -17,7 +17,7 @@ from mimiod.seeding.progress import Progress, Ranges
 
 from tests.mimiod.runs import Heard, contents_of, run
 
-KILLS = int(os.environ.get("MIMIOD_KILLS", "4"))
+KILLS = int(os.environ.get("MIMIOD_KILLS", "2"))
 "How often `test_kills_leave_no_trace` kills; `--log-cli-level=INFO` shows what came of it."
 
 
