@@ -275,6 +275,15 @@ def rows_named(ref, targets, rows=30_000, **options):
     return numbers
 
 
+def test_a_fixed_collection_may_be_empty():
+    rows = {"none": Rows(0, {"n": Uniform(1, 9)}, fixed=True), "some": Rows(3, {"ref": Ref("none")})}
+
+    made = documents(plan_of(rows))
+
+    assert made["none"] == []
+    assert [document["ref"] for document in made["some"]] == [None] * 3
+
+
 def test_uniform_references_to_a_fixed_collection_are_even():
     numbers = rows_named(Ref("targets"), 50, fixed=True)
 

@@ -119,7 +119,8 @@ class Plan:
         """Return how many rows of a root give about a block of documents, in the collection with the most."""
         if root in self.computed:
             return 1
-        return max(1, round(BLOCK / max(self._per_root_row[root].values())))
+        most = max(self._per_root_row[root].values())
+        return max(1, round(BLOCK / most)) if most else BLOCK
 
     def encode(self, unit: Unit) -> Iterator[Encoded]:
         """Make the documents of a unit.
