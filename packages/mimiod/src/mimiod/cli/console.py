@@ -64,7 +64,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.current = "pre-checks"
-        self.began = self.last = 0.0
+        self.began = self.last = time.monotonic()
         self.counts: dict[str, tuple[int, int | None]] = {}
         "Of the phase: how many documents of each collection are done, and how many there will be."
 
