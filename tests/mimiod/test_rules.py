@@ -1,12 +1,14 @@
 """The design rules: a good design breaks none, and each change for the worse is noticed by its rule."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mimiod.checking.findings import accepted
 from mimiod.checking.rules import RULES, Context, findings, named
 from mimiod.cli.rules import markdown
@@ -21,8 +23,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def measured():
-    return measure()
+def measured(tmp_path_factory, worker_id):
+    """What was found of each rule: by one of the processes that pytest-xdist starts, for all of them."""
+    if worker_id == "master":
+        return measure()
+    kept = tmp_path_factory.getbasetemp().parent / "rules"
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(measure()))
+    return pickle.loads(kept.read_bytes())
 
 
 def run(*arguments):
