@@ -1,7 +1,9 @@
 """Databases whose references are known: as documents in memory, with nothing that marks a reference."""
 
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +26,7 @@ from mimiod.seeding.plan import Plan
 from mimiod.seeding.units import Unit
 from pydantic import BaseModel
 
-from tests.mimiod import rule_blog, rule_shop, workshop
+from tests.mimiod import rule_blog, rule_shop, sql_samples, workshop
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = ("digital_bank", "martech", "record_shop")
@@ -81,6 +83,9 @@ def all_known() -> Iterator[Known]:
     yield of_schema("rule_blog", rule_blog.blog)
     yield library()
     yield depot()
+    yield tracker()
+    for sample in sql_samples.samples():
+        yield of_sql(sample)
 
 
 def of_project(folder: Path) -> Known:
@@ -109,6 +114,20 @@ def of_schema(name: str, schema: BaseMongoDbSchema) -> Known:
         rows[each.collection_name] = Rows(Uniform(0, 8) if parent else 300, fields, per=parent)
     plan = Plan(schema, rows, 7, 1.0, datetime(2026, 1, 1, tzinfo=UTC))
     return Known(name, _documents(plan), _links(schema))
+
+
+def of_sql(sample: sql_samples.SqlSample) -> Known:
+    """Return the rows of a SQL database as documents, without what its keys say."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "sample.db"
+        sql_samples.sqlite_file(sample, file)
+        with closing(sqlite3.connect(file)) as connection:
+            connection.row_factory = sqlite3.Row
+            documents = {
+                table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
+                for table in sorted(sample.metadata.tables)
+            }
+    return Known(f"sql {sample.name}", documents, sample.links)
 
 
 def _documents(plan: Plan) -> dict[str, list[dict[str, Any]]]:
@@ -267,3 +286,72 @@ def depot() -> Known:
         ("deliveries", ("replyTo",), "people", ("email",)),
     }
     return Known("depot", made, frozenset(links))
+
+
+def tracker() -> Known:
+    """Tables of an issue tracker: every key a whole number from 1, people by their roles, and counts."""
+    draws = Random(5)
+    some, one = draws.randint, draws.choice
+
+    def before(n: int, share: float) -> int | None:
+        return some(1, n - 1) if n > 10 and draws.random() < share else None
+
+    made: dict[str, list[dict[str, Any]]] = {
+        "countries": [{"code": code, "name": f"Country {code}"} for code in ("DE", "FR", "IT", "US", "PL")],
+        "users": [
+            {"id": n, "login": f"user{n}x{some(0, 9999)}", "country": one(["DE", "FR", "IT", "US", "PL"]),
+             "invited_by": before(n, 0.5), "karma": some(0, 500)}
+            for n in range(1, 91)
+        ],
+        "projects": [
+            {"id": n, "key": f"PR{n:02}", "lead_id": some(1, 90), "stars": some(0, 40),
+             "default_assignee": some(1, 90)}
+            for n in range(1, 16)
+        ],
+        "sprints": [{"id": n, "project_id": some(1, 15), "number": some(1, 9)} for n in range(1, 61)],
+        "tickets": [
+            {"id": n, "project_id": some(1, 15), "sprint_id": one([None, some(1, 60), some(1, 60)]),
+             "reporter_id": some(1, 90), "assignee_id": one([None, some(1, 90), some(1, 90)]),
+             "parent_id": before(n, 0.2), "duplicates_id": before(n, 0.05), "priority": some(1, 5),
+             "votes": some(0, 60), "estimate": some(1, 20)}
+            for n in range(1, 801)
+        ],
+        "comments": [
+            {"id": n, "ticket_id": some(1, 800), "author_id": some(1, 90), "likes": some(0, 30),
+             "reply_to": before(n, 0.3)}
+            for n in range(1, 2001)
+        ],
+        "labels": [{"id": n, "name": f"label-{n}"} for n in range(1, 21)],
+        "ticket_labels": [
+            {"ticket_id": n, "label_id": label}
+            for n in range(1, 801)
+            for label in draws.sample(range(1, 21), some(0, 3))
+        ],
+        "worklogs": [
+            {"id": n, "ticket_id": some(1, 800), "user_id": some(1, 90), "minutes": some(5, 480)}
+            for n in range(1, 1201)
+        ],
+        "attachments": [
+            {"id": n, "comment_id": some(1, 2000), "size": some(100, 100_000), "uploaded_by": some(1, 90)}
+            for n in range(1, 301)
+        ],
+    }  # fmt: skip
+    named = {
+        "users": {"invited_by": "users"},
+        "projects": {"lead_id": "users", "default_assignee": "users"},
+        "sprints": {"project_id": "projects"},
+        "tickets": {
+            "project_id": "projects", "sprint_id": "sprints", "reporter_id": "users", "assignee_id": "users",
+            "parent_id": "tickets", "duplicates_id": "tickets",
+        },
+        "comments": {"ticket_id": "tickets", "author_id": "users", "reply_to": "comments"},
+        "ticket_labels": {"ticket_id": "tickets", "label_id": "labels"},
+        "worklogs": {"ticket_id": "tickets", "user_id": "users"},
+        "attachments": {"comment_id": "comments", "uploaded_by": "users"},
+    }  # fmt: skip
+    links: set[Link] = {
+        (collection, (field,), target, ("id",))
+        for collection, fields in named.items()
+        for field, target in fields.items()
+    }
+    return Known("tracker", made, frozenset(links | {("users", ("country",), "countries", ("code",))}))

@@ -4,6 +4,8 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from random import Random
+from unittest import mock
+from uuid import UUID
 
 import bson
 import pytest
@@ -16,9 +18,10 @@ from mimiod.inspecting.account import brief, to_dict
 from mimiod.inspecting.folder_source import FolderSource
 from mimiod.inspecting.reading import inspect
 from mimiod.inspecting.sketches import KeySketch, Sample
-from mimiod.inspecting.sources import Memory, reservoir
+from mimiod.inspecting.sources import Documents, Memory, reservoir
 
-from tests.mimiod.known_references import depot, library, score
+from tests.mimiod import sql_samples
+from tests.mimiod.known_references import depot, library, of_sql, score, tracker
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -139,6 +142,85 @@ def test_fields_that_come_and_go_with_time_are_dated():
     assert found["price"] == ("becomes", DAY + timedelta(days=30))
 
 
+def history(count, dated, *, exceptions=4):
+    """Return documents of a year: renamed in March, of another type in June, with more from September on."""
+    draws, documents = Random(1), []
+    for number in range(count):
+        at = DAY + timedelta(minutes=draws.randrange(366 * 24 * 60))
+        made = bytes.fromhex(f"{int(at.timestamp()):08x}{number:016x}")
+        late = draws.random() < exceptions / count
+        june, september = at.month >= 6, at.month >= 9
+        document = {
+            "_id": ObjectId(made) if dated is None else number,
+            "full_name" if (at.month >= 3) != late else "name": "x",
+            "price": number if june else str(number),
+            "address": {"city": "x", **({"geo": {"lat": 1.5}} if september else {})},
+            "lines": [{"sku": "x", **({"tax": 1} if june else {})}],
+            "steady": None if number % 5 else 1,
+        }
+        if dated is not None:
+            document["placed"] = dated(at)
+        if draws.random() < 0.3:
+            document["often"] = 1
+            if september:
+                document["newly"] = 1
+        documents.append(document)
+    return documents
+
+
+@pytest.mark.parametrize(
+    ("dated", "by"),
+    [(lambda at: at, "placed"), (lambda at: at.isoformat(), "placed"), (None, "_id")],
+    ids=["dates", "texts", "ids"],
+)
+def test_a_history_is_told_by_date_or_by_the_time_in_the_ids(dated, by):
+    facts = facts_of(*history(2000, dated))
+    assert facts.dated_by == by
+    found = {each.field: (each.change, each.at.month, each.kinds) for each in facts.drift}
+    assert found == {
+        "name": ("disappears", 3, ()),
+        "full_name": ("appears", 3, ()),
+        "price": ("becomes", 6, ("string", "int")),
+        "lines.tax": ("appears", 6, ()),
+        "address.geo": ("appears", 9, ()),
+        "newly": ("appears", 9, ()),
+    }
+    assert all(each.exceptions <= 4 and each.at.day <= 7 for each in facts.drift)  # of a sample
+    made = inspect(Memory("m", {"things": history(2000, dated)}), None)
+    assert {each["field"] for each in to_dict(made)["collections"]["things"]["drift"]} == found.keys()
+
+
+def test_a_field_that_was_there_for_a_while_comes_and_goes():
+    documents = [
+        {"at": DAY + timedelta(days=n), **({"trial": 1} if 40 <= n < 90 else {})} for n in range(200)
+    ]
+    found = [(each.change, (each.at - DAY).days) for each in facts_of(*documents).drift]
+    assert sorted(found) == [("appears", 40), ("disappears", 90)]
+
+
+def test_chance_is_no_drift_and_neither_are_ids_that_no_clock_made():
+    draws = Random(2)
+    documents = [
+        {
+            "_id": ObjectId(draws.randbytes(12)),
+            **{f"f{n}": draws.choice([1, "x"]) for n in range(60) if draws.random() < 0.4},
+        }
+        for _ in range(900)
+    ]
+    facts = facts_of(*documents)
+    assert (facts.dated_by, list(facts.drift)) == (None, [])
+    dated = [{**each, "at": DAY + timedelta(hours=n)} for n, each in enumerate(documents)]
+    assert list(facts_of(*dated).drift) == []
+
+
+def test_keys_that_are_data_are_named_in_no_drift():
+    documents = [
+        {"at": DAY + timedelta(days=n), "by_mail": {f"p{n // 100}@secret.org": 1, f"q{n % 7}@secret.org": 2}}
+        for n in range(300)
+    ]
+    assert "secret" not in json.dumps(to_dict(inspect(Memory("m", {"t": documents}), None)), default=str)
+
+
 @given(st.lists(st.integers(0, 60), max_size=300), st.integers(0, 300), st.integers(1, 40))
 def test_a_sketch_counts_what_it_keeps_exactly_and_merges(values, cut, size):
     whole, one, other = KeySketch(size), KeySketch(size), KeySketch(size)
@@ -151,26 +233,105 @@ def test_a_sketch_counts_what_it_keeps_exactly_and_merges(values, cut, size):
     assert one.counts == whole.counts
 
 
-def test_samples_are_unbiased():
-    counts = [0] * 20
-    for seed in range(2000):
-        draws = Random(seed)
-        for number in reservoir(range(20), 5, draws):
-            counts[number] += 1
-        sample = Sample(draws, 5)
-        for number in range(20):
-            if (drawn := sample.wanted()) is not None:
-                sample.keep(drawn, number)
-        for number in sample:
-            counts[number] += 1
-    assert all(850 < count < 1150 for count in counts), counts
+def one_by_one(numbers, size, draws):
+    sample = Sample(draws, size)
+    for number in numbers:
+        if (drawn := sample.wanted()) is not None:
+            sample.keep(drawn, number)
+    return sample
 
 
-@pytest.mark.parametrize("known", [library, depot])
+def some_at_once(numbers, size, draws):
+    sample = Sample(draws, size)
+    for start, stop in ((0, 3), (3, 17), (17, 60)):
+        sample.add_all(numbers[start:stop])
+    return sample
+
+
+@pytest.mark.parametrize("sampled", [reservoir, one_by_one, some_at_once])
+def test_samples_are_unbiased(sampled):
+    counts = [0] * 60
+    for seed in range(3000):
+        for number in sampled(range(60), 5, Random(seed)):
+            counts[number] += 1
+    assert sum(counts) == 15_000
+    assert all(175 < count < 325 for count in counts), counts  # about five standard deviations
+
+
+@pytest.mark.parametrize("known", [library, depot, tracker])
 @pytest.mark.parametrize("sample", [None, 700])
 def test_references_are_found_by_their_values(known, sample):
     found = score(known(), sample)
     assert (list(found.missed), list(found.wrong)) == ([], [])
+
+
+@pytest.mark.parametrize("sample", sql_samples.samples(), ids=lambda sample: sample.name)
+def test_the_foreign_keys_of_tables_are_found_without_their_declaration(sample):
+    found = score(of_sql(sample))
+    assert (list(found.missed), list(found.wrong)) == ([], [])
+
+
+def test_what_a_composite_reference_says_already_is_told_as_a_copy():
+    (school,) = (each for each in sql_samples.samples() if each.name == "school")
+    made = inspect(Memory("m", of_sql(school).documents), None)
+    copies = {(each.collection, each.path): each.of for each in made.copies}
+    assert copies["sections", "department_code"] == "courses.department_code"
+
+
+def test_uuids_as_texts_name_uuids():
+    draws = Random(9)
+    people = [{"_id": UUID(int=draws.getrandbits(128), version=4)} for _ in range(60)]
+    visits = [{"_id": n, "who": str(draws.choice(people)["_id"])} for n in range(200)]
+    (found,) = inspect(Memory("m", {"people": people, "visits": visits}), None).references
+    assert (found.collection, *found.fields, found.target) == ("visits", "who", "people")
+
+
+class Asked(Documents):
+    """A collection that counts how often it is read."""
+
+    read = 0
+
+    def documents(self, sample, draws):
+        Asked.read += 1
+        return super().documents(sample, draws)
+
+    def found(self, wanted):
+        Asked.read += 1
+        return super().found(wanted)
+
+
+def test_what_was_read_whole_is_not_read_again_for_keys_that_are_known():
+    source = Memory("m", {})
+    draws = Random(6)
+    people = [{"_id": ObjectId(draws.randbytes(12))} for _ in range(3000)]
+    orders = [{"_id": ObjectId(draws.randbytes(12)), "who": draws.choice(people)["_id"]} for _ in range(3000)]
+    source.collections = lambda: [Asked("orders", orders), Asked("people", people)]
+    Asked.read = 0
+    (found,) = inspect(source, None).references
+    assert (found.coverage, Asked.read) == (1, 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abc"),
+            st.integers(0, 9)
+            | st.text(max_size=3)
+            | st.none()
+            | st.lists(st.booleans() | st.floats(allow_nan=False), max_size=3),
+            max_size=3,
+        ),
+        max_size=30,
+    ),
+    st.integers(1, 9),
+)
+def test_counting_many_at_once_and_one_by_one_is_the_same(documents, at_once):
+    counted = []
+    for size in (at_once, 1000):
+        with mock.patch.object(counting, "AT_ONCE", size):
+            counted.append(facts_of(*documents).root)
+    assert counted[0] == counted[1]
 
 
 def test_what_references_are_like_is_said():

@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import weakref
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,12 @@ from hypothesis import strategies as st
 from mimiod import mongo, projects
 from mimiod.cli.app import app
 from mimiod.errors import AccessDeniedError
+from mimiod.evolution.shapes import CollectionShape
 from mimiod.inspecting import mongo_source, project_files
 from mimiod.inspecting.mongo_source import MongoSource
 from mimiod.inspecting.reading import inspect
 from mimiod.inspecting.sources import Memory
+from mimiod.inspecting.text_code import mask_of
 from typer.testing import CliRunner
 
 from tests.mimiod.known_references import depot, library
@@ -37,6 +40,7 @@ CALLED = {
     "BaseCollectionSchema", "BaseMongoDbSchema", "IndexDefinition",
     "Array", "Chance", "Choice", "Digits", "Fake", "Function", "Histogram",
     "Maybe", "Moment", "OneOf", "Ref", "Rows",
+    "Combination", "Get", "Parent", "Position", "Refs",
     "Sequence", "Text", "Uniform", "When", "UUID", "ObjectId", "getrandbits", "randbytes", "float",
 }  # fmt: skip
 
@@ -205,6 +209,195 @@ def test_a_live_database_becomes_a_project_that_runs(trial, tmp_path, monkeypatc
         assert twin["books"].count_documents({"shelf": {"$in": twin["shelves"].distinct("code")}}) > 0
     finally:
         trial.database.client.drop_database(name)
+
+
+RULES = {
+    "bsonType": "object",
+    "required": ["_id", "name", "phone", "code", "slices", "extra"],
+    "properties": {
+        "_id": {"bsonType": "objectId"},
+        "name": {"bsonType": "string", "minLength": 1, "maxLength": 160},
+        "phone": {"bsonType": "string", "pattern": r"^\+628\d{8,11}$"},
+        "code": {"bsonType": "string", "maxLength": 10},
+        "slices": {"bsonType": "int", "enum": [1, 8]},
+        "stage": {"bsonType": ["string", "null"], "enum": ["new", "old", "gone", None]},
+        "price": {"bsonType": ["double", "int"], "minimum": 0},
+        "extra": {"bsonType": "object"},
+    },
+}
+
+
+def held():
+    """Return a database that its server holds to rules, with the indexes that are unique."""
+    draws = Random(3)
+    shops = [
+        {
+            "_id": ObjectId(f"{n:024x}"), "name": f"Name {n} of {n * 7}",
+            "phone": f"+628{draws.randrange(10**9):09}", "code": "abc xyz"[: 2 + n % 6] + str(n),
+            "slices": draws.choice([1, 8]), "stage": draws.choice(["new", "old"]),
+            "price": n, "extra": {"x": n},
+        }
+        for n in range(40)
+    ]  # fmt: skip
+    staff = [
+        {"_id": ObjectId(f"{n + 99:024x}"), "managers": [ObjectId(f"{n + 98:024x}")] * min(n, 1), "n": n % 7}
+        for n in range(60)
+    ]
+    pairs = [(shop["_id"], position) for shop in shops for position in range(1, 1 + draws.randrange(1, 30))]
+    return {
+        "shops": shops,
+        "staff": staff,
+        "shelves": [{"shop_id": shop, "position": position} for shop, position in pairs],
+        "labels": [{"shop_id": shop["_id"], "label": label} for shop in shops for label in "abc"],
+        "sales": [
+            {"country": country, "day": DAY + timedelta(days=day)}
+            for country in ("US", "FR")
+            for day in range(90)
+        ],
+        "seats": [{"row": row, "number": number} for row in range(10) for number in range(1, 16)],
+    }
+
+
+UNIQUE = {
+    "shelves": ("shop_id", "position"), "labels": ("shop_id", "label"), "sales": ("country", "day"),
+    "seats": ("row", "number"),
+}  # fmt: skip
+
+
+def test_what_a_server_holds_documents_to_holds_for_the_project(trial, tmp_path, monkeypatch):
+    (tmp_path / "projects").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIMIOD_DATA_DIR", str(tmp_path / "data"))
+    trial.database.create_collection("shops", validator={"$jsonSchema": RULES})
+    collections = held()
+    for name, documents in collections.items():
+        trial.database[name].insert_many(documents)
+    for name, keys in UNIQUE.items():
+        trial.database[name].create_index(dict.fromkeys(keys, 1), unique=True)
+    name = f"held_{trial.database.name}"
+    command("inspect", address(trial), "--name", name, "--all")
+    try:
+        ran = command("run", name, "--uri", trial.uri)
+        assert ran.exit_code == 0, ran.output
+        twin = trial.database.client[name]
+        assert {each["slices"] for each in twin["shops"].find()} == {1, 8}
+        assert twin["shelves"].distinct("position")[:3] == [1, 2, 3]
+        assert max(twin["shelves"].distinct("position")) < 30
+        assert 250 < twin["shelves"].count_documents({}) < 1000
+        assert sorted(twin["labels"].distinct("label")) == ["a", "b", "c"]
+        assert sorted(twin["sales"].distinct("country")) == ["FR", "US"]
+        assert (max(twin["seats"].distinct("row")), max(twin["seats"].distinct("number"))) == (9, 15)
+        assert twin["staff"].find_one(sort={"_id": 1})["managers"] == []
+    finally:
+        trial.database.client.drop_database(name)
+    checked = command("check", name, "--step", "2", "--json")
+    found = json.loads(checked.stdout)["findings"]
+    errors = [each for each in found if each["severity"] == "error"]
+    assert [each["rule"] for each in errors] == ["workload-empty"], errors
+    design = (tmp_path / "projects" / name / "tech_design.md").read_text()
+    assert "| `shelves.shop_id` → `shops` | n:1 | reference |" in design
+    text = (tmp_path / "projects" / name / "db_schema.py").read_text()
+    for part in (
+        "max_length=160",
+        'Literal["new", "old", "gone"] | None',
+        "Literal[1, 8]",
+        "float | None",
+        "ge=0",
+    ):
+        assert part in text, part
+
+
+def test_documents_that_broke_the_rules_before_there_were_any_still_fit(trial, tmp_path):
+    trial.database["shops"].insert_many([
+        {"name": "n" * (161 if n == 3 else 5), "phone": "+6281234567", "code": "c", "slices": 1, "extra": {},
+         "stage": "other" if n == 4 else "new", "price": -1 if n == 5 else 2.5}
+        for n in range(20)
+    ])  # fmt: skip
+    trial.database.command({"collMod": "shops", "validator": {"$jsonSchema": RULES}})
+    with closing(MongoSource(address(trial))) as source:
+        project_files.write(inspect(source, None), tmp_path / "made", lambda _: {})
+    forget()
+    read = {"shops": list(trial.database["shops"].find())}
+    assert refused_by(projects.load_project(tmp_path / "made"), read) == []
+
+
+def test_a_field_whose_name_is_one_of_python_keeps_it(tmp_path):
+    documents = {"things": [{"_id": n, "a.b": True, "a_b": [], "a b": 1.5} for n in range(3)]}
+    project = written(tmp_path, documents)
+    assert refused_by(project, documents) == []
+    model = project.schema.collections["things"].document_schema
+    assert model.model_fields["a_b"].alias is None
+    assert {field.alias for field in model.model_fields.values()} >= {"a.b", "a b"}
+
+
+def test_writing_that_is_broken_off_leaves_nothing(tmp_path, monkeypatch):
+    made, times, write = inspect(Memory("m", shapes()), None), [], Path.write_text
+
+    def broken(self, *arguments, **named):
+        times.append(self)
+        if len(times) == 3:
+            raise KeyboardInterrupt
+        return write(self, *arguments, **named)
+
+    monkeypatch.setattr(Path, "write_text", broken)
+    with pytest.raises(KeyboardInterrupt):
+        project_files.write(made, tmp_path / "projects" / "new", lambda _: {})
+    assert list((tmp_path / "projects").iterdir()) == []
+
+
+class Huge:
+    """A collection that says of its documents that they are huge, and knows how many are held."""
+
+    name, method, estimated, shape = "huge", "all documents", 200, CollectionShape()
+
+    def __init__(self):
+        self.most = 0
+
+    def documents(self, _sample, _draws):
+        held = weakref.WeakSet()
+        for number in range(200):
+            document = Watched(number=number)
+            held.add(document)
+            self.most = max(self.most, len(held))
+            yield document, 2**21
+            del document
+
+    def found(self, wanted):
+        return {path: set() for path in wanted}
+
+
+class Watched(dict):
+    """A document that can be watched."""
+
+    __hash__ = object.__hash__
+
+
+def test_huge_documents_are_held_a_few_at_a_time():
+    huge = Huge()
+    source = Memory("m", {})
+    source.collections = lambda: [huge]
+    made = inspect(source, None)
+    assert made.collections["huge"].read == 200
+    assert huge.most <= 4
+
+
+@pytest.mark.parametrize(
+    ("pattern", "mask"),
+    [
+        (r"^\+628\d{8,11}$", "+628###########"),
+        (r"^(UW|CL)-\d{2}$", "UW-##"),
+        (r"^[A-Z]{3}[0-9]{4}$", "AAA####"),
+        (r"^INV-(?:\d{2}/)+[a-f]?$", "INV-##/"),
+        (r"^[1-9]\d{3}$", "1###"),
+        (r"^a\.b+c*$", "a.b"),
+        (r"^[^@]+@x$", "x@x"),
+        (r"^(?=.*\d)x$", None),
+        (r"^#\d$", None),
+        (r"^(a|b)\1$", None),
+    ],
+)
+def test_a_pattern_becomes_digits_that_match_it(pattern, mask):
+    assert mask_of(pattern) == mask
 
 
 def test_a_name_that_is_taken_is_refused_before_anything_is_read(tmp_path, monkeypatch):

@@ -29,8 +29,10 @@ def tried(do):
     except BaseException as exc:  # create_server says why in an error of its own
         return type(exc.__context__ or exc).__name__
 
-names = {"os": os}
-found = {name: tried(lambda code=code: eval(compile(code, name, "eval"), names)) for name, code in json.loads(TABLE).items()}
+def way(name, code):
+    return tried(lambda: eval(compile(code, name, "eval"), {"os": os}))
+
+found = {name: way(name, code) for name, code in json.loads(TABLE).items()}
 print(json.dumps(found))
 """
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pymongo.database import Database
 
+    from mimiod.evolution.shapes import Shape
     from mimiod.schema_types import BaseMongoDbSchema
 
 _UNAUTHORIZED = 13
@@ -55,9 +56,11 @@ class Applied:
         }
 
 
-def difference(database: Database[dict[str, Any]], schema: BaseMongoDbSchema) -> Comparison:
-    """Compare a database with its schema; nothing is written."""
-    found = compare(live(database), declared(schema))
+def difference(
+    database: Database[dict[str, Any]], schema: BaseMongoDbSchema, have: Shape | None = None
+) -> Comparison:
+    """Compare a database, whose shape may be known, with its schema; nothing is written."""
+    found = compare(have or live(database), declared(schema))
     refused = structure.still_refused(database, schema)
     for each in list(found.differences):
         if (each.kind, each.change) == ("index", "missing") and f"{each.collection}.{each.name}" in refused:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from mimiod.evolution.shapes import CollectionShape, Shape
 
+Change = Literal["missing", "extra", "changed"]
+Side = tuple["CollectionShape", "Shape"]
+"A collection of one of the two, and the whole that it is of."
+
 _LONGEST = 100
 "Characters of a value that are shown."
 _DEFAULTS: dict[str, Any] = {"capped": False, "changeStreamPreAndPostImages": {"enabled": False}}
@@ -28,10 +32,10 @@ class Difference:
     """One thing that is not as wanted."""
 
     collection: str
-    kind: Literal["collection", "option", "validator", "index"]
+    kind: Literal["collection", "option", "validator", "index", "field"]
     name: str
-    "The option, the index, the field and keyword of a validator; empty for the collection itself."
-    change: Literal["missing", "extra", "changed"]
+    "The option, index or field, or the field and keyword of a validator; empty for the whole."
+    change: Change
     text: str
     "What is there, and what is wanted."
     have: Any = None
@@ -63,23 +67,53 @@ class Comparison:
     "What the server at hand cannot hold, a line each; these are no differences."
 
 
-def compare(have: Shape, want: Shape) -> Comparison:
+@dataclass(frozen=True)
+class Words:
+    """How it is said that one side only has something."""
+
+    missing: str
+    extra: str
+    undescribed: str
+    described: str
+    no_validator: str
+    validator: str
+
+
+DECLARED = Words(
+    missing="is missing",
+    extra="is not wanted",
+    undescribed="not described yet",
+    described="described no longer",
+    no_validator="it has no validator",
+    validator="it has a validator, and none is wanted",
+)
+"A database, and the schema that it is to have."
+SIDES = Words(
+    missing="is in B only",
+    extra="is in A only",
+    undescribed="described in B only",
+    described="described in A only",
+    no_validator="a validator is in B only",
+    validator="a validator is in A only",
+)
+"Two of a kind, A and B."
+
+
+def compare(have: Shape, want: Shape, words: Words = DECLARED) -> Comparison:
     """Compare what there is with what is wanted: a database with its schema, or with another database."""
     found = Comparison()
     for name in sorted(have.collections.keys() | want.collections.keys()):
         one, two = have.collections.get(name), want.collections.get(name)
         if one is None:
-            found.differences.append(
-                Difference(name, "collection", "", "missing", "the collection is missing")
-            )
+            text = f"the collection {words.missing}"
+            found.differences.append(Difference(name, "collection", "", "missing", text))
         elif two is None:
-            found.differences.append(
-                Difference(name, "collection", "", "extra", "the collection is not wanted")
-            )
+            text = f"the collection {words.extra}"
+            found.differences.append(Difference(name, "collection", "", "extra", text))
         else:
-            found.differences.extend(_options(name, one, two, have, found.unsupported))
-            found.differences.extend(_validators(name, one, two, have, found.unsupported))
-            found.differences.extend(_indexes(name, one, two))
+            found.differences.extend(_options(name, (one, have), (two, want), found.unsupported))
+            found.differences.extend(_validators(name, (one, have), (two, want), words, found.unsupported))
+            found.differences.extend(_indexes(name, one, two, words))
     return found
 
 
@@ -100,32 +134,43 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _options(
-    name: str, have: CollectionShape, want: CollectionShape, server: Shape, unsupported: list[str]
-) -> Iterator[Difference]:
-    stand_in = server.server.stand_in if server.server else None
-    for option in sorted(have.options.keys() | want.options.keys()):
-        one = have.options.get(option, _DEFAULTS.get(option))
-        two = want.options.get(option, _DEFAULTS.get(option))
-        if _is_as_wanted(option, one, two):
+def _options(name: str, one: Side, two: Side, unsupported: list[str]) -> Iterator[Difference]:
+    have, want = one[0].options, two[0].options
+    for option in sorted(have.keys() | want.keys()):
+        there, wanted = have.get(option, _DEFAULTS.get(option)), want.get(option, _DEFAULTS.get(option))
+        if _is_as_wanted(option, there, wanted):
             continue
-        if stand_in in _WITHOUT_OPTIONS and option not in have.options:
-            unsupported.append(f"{stand_in} has no {option}: collection {named(name)} is without")
+        lacking = [side for side in (one, two) if _has_no_options(side) and option not in side[0].options]
+        if lacking:
+            who = _stand_in(lacking[0][1])
+            unsupported.append(f"{who} has no {option}: collection {named(name)} is without")
             continue
-        change: Literal["missing", "extra", "changed"] = "changed"
-        if option not in have.options or option not in want.options:
-            change = "missing" if option not in have.options else "extra"
-        yield Difference(
-            name, "option", option, change, f"option {named(option)}: {shown(one)} → {shown(two)}", one, two
+        change: Change = "changed"
+        if option not in have or option not in want:
+            change = "missing" if option not in have else "extra"
+        text = f"option {named(option)}: {shown(there)} → {shown(wanted)}"
+        yield Difference(name, "option", option, change, text, there, wanted)
+    key, other = one[0].shard_key, two[0].shard_key
+    if key == other:
+        return
+    unsharded = [shape for _, shape in (one, two) if not shape.shards]
+    if unsharded:
+        which = unsharded[0].server
+        unsupported.append(
+            f"{which} has no sharding, or does not show it: collection {named(name)} is unsharded"
         )
-    if have.shard_key == want.shard_key:
         return
-    if not server.shards:
-        unsupported.append(f"{server.server} has no sharding: collection {named(name)} is unsharded")
-        return
-    change = "changed" if have.shard_key and want.shard_key else "missing" if want.shard_key else "extra"
-    text = f"shard key: {shown(have.shard_key)} → {shown(want.shard_key)}"
-    yield Difference(name, "option", "shard_key", change, text, have.shard_key, want.shard_key)
+    change = "changed" if key and other else "missing" if other else "extra"
+    text = f"shard key: {shown(key)} → {shown(other)}"
+    yield Difference(name, "option", "shard_key", change, text, key, other)
+
+
+def _stand_in(shape: Shape) -> str | None:
+    return shape.server.stand_in if shape.server else None
+
+
+def _has_no_options(side: Side) -> bool:
+    return _stand_in(side[1]) in _WITHOUT_OPTIONS
 
 
 def _is_as_wanted(option: str, have: Any, want: Any) -> bool:
@@ -138,32 +183,40 @@ def _is_as_wanted(option: str, have: Any, want: Any) -> bool:
 
 
 def _validators(
-    name: str, have: CollectionShape, want: CollectionShape, server: Shape, unsupported: list[str]
+    name: str, one: Side, two: Side, words: Words, unsupported: list[str]
 ) -> Iterator[Difference]:
-    wanted = want.validator
-    stand_in = server.server.stand_in if server.server else None
-    looser = structure.looser_rules(want.rules)["validator"]
-    if stand_in and have.validator != wanted and have.validator and have.validator == looser:
-        unsupported.append(f"{stand_in} refuses parts of the validator of {named(name)}, which is without")
-        wanted = looser
-    if not have.validator and not wanted:
+    have, want = one[0], two[0]
+    there = _possible(name, two, one, unsupported)
+    wanted = _possible(name, one, two, unsupported)
+    if not there and not wanted:
         return
-    if not have.validator or not wanted:
-        change: Literal["missing", "extra"] = "missing" if wanted else "extra"
-        text = "it has no validator" if wanted else "it has a validator, and none is wanted"
-        yield Difference(name, "validator", "", change, text, have.validator or None, wanted or None)
+    if not there or not wanted:
+        change: Change = "missing" if wanted else "extra"
+        text = words.no_validator if wanted else words.validator
+        yield Difference(name, "validator", "", change, text, there or None, wanted or None)
         if not wanted:
             return
     else:
-        for each in _schema_changes(have.validator, wanted):
+        for each in _schema_changes(there, wanted):
             place = f"{each.path}:{each.keyword}" if each.path else each.keyword
-            yield Difference(name, "validator", place, _change(each), _said(each), each.have, each.want)
-    for option, one, two in (
+            text = _said(each, words)
+            yield Difference(name, "validator", place, _change(each), text, each.have, each.want)
+    for option, mine, its in (
         ("validationLevel", have.level, want.level),
         ("validationAction", have.action, want.action),
     ):
-        if one != two:
-            yield Difference(name, "validator", option, "changed", f"{option}: {one} → {two}", one, two)
+        if mine != its:
+            yield Difference(name, "validator", option, "changed", f"{option}: {mine} → {its}", mine, its)
+
+
+def _possible(name: str, there: Side, wanted: Side, unsupported: list[str]) -> Mapping[str, Any]:
+    """Return the validator of one side, without what the other side's server refuses."""
+    have, want, who = there[0].validator, wanted[0].validator, _stand_in(there[1])
+    looser = structure.looser_rules(wanted[0].rules)["validator"]
+    if who and have and have != want and have == looser:
+        unsupported.append(f"{who} refuses parts of the validator of {named(name)}, which is without")
+        return have
+    return want
 
 
 def _schema_changes(have: Mapping[str, Any], want: Mapping[str, Any]) -> Iterator[FieldChange]:
@@ -174,18 +227,18 @@ def _schema_changes(have: Mapping[str, Any], want: Mapping[str, Any]) -> Iterato
             yield FieldChange("", operator, have.get(operator), want.get(operator))
 
 
-def _change(each: FieldChange) -> Literal["missing", "extra", "changed"]:
+def _change(each: FieldChange) -> Change:
     if each.keyword == "required" or (each.have is not None and each.want is not None):
         return "changed"
     return "missing" if each.have is None else "extra"
 
 
-def _said(each: FieldChange) -> str:
+def _said(each: FieldChange, words: Words) -> str:
     where = f"field {named(each.path)}" if each.path else "document"
     if each.keyword == "field":
         told = each.want if each.have is None else each.have
         of = f" ({shown(told['bsonType'])})" if isinstance(told, dict) and "bsonType" in told else ""
-        return f"{where}{of}: {'not described yet' if each.have is None else 'described no longer'}"
+        return f"{where}{of}: {words.undescribed if each.have is None else words.described}"
     if each.keyword == "required":
         return (
             f"{where}: {'required' if each.have else 'optional'} → {'required' if each.want else 'optional'}"
@@ -193,15 +246,15 @@ def _said(each: FieldChange) -> str:
     return f"{where}: {each.keyword} {shown(each.have)} → {shown(each.want)}"
 
 
-def _indexes(name: str, have: CollectionShape, want: CollectionShape) -> Iterator[Difference]:
+def _indexes(name: str, have: CollectionShape, want: CollectionShape, words: Words) -> Iterator[Difference]:
     for index in sorted(have.indexes.keys() | want.indexes.keys()):
         one, two = have.indexes.get(index), want.indexes.get(index)
         label = f"index {named(index)}"
         if one is None and two is not None:
-            text = f"{label} over {keys(two)} is missing"
+            text = f"{label} over {keys(two)} {words.missing}"
             yield Difference(name, "index", index, "missing", text, None, dict(two))
         elif two is None and one is not None:
-            text = f"{label} over {keys(one)} is not wanted"
+            text = f"{label} over {keys(one)} {words.extra}"
             yield Difference(name, "index", index, "extra", text, dict(one), None)
         elif one is not None and two is not None and (parts := structure.index_differences(two, one)):
             text = f"{label}: {'; '.join(parts)}"

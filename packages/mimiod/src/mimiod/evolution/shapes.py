@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import pymongo.errors
 
 from mimiod import mongo, structure
 from mimiod.run_lock import COLLECTION
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from mimiod.schema_types import BaseMongoDbSchema
 
 _RULES = ("validator", "validationLevel", "validationAction")
+_UNAUTHORIZED = 13
 _NO_OPTIONS = ("uuid", "autoIndexId", "idIndex")
 
 
@@ -32,6 +36,11 @@ class CollectionShape:
     indexes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     "By name, each as `createIndexes` takes it; without that of `_id`."
     shard_key: Mapping[str, int | str] | None = None
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view of others, and has no documents of its own."""
+        return "viewOn" in self.options
 
     @property
     def rules(self) -> dict[str, Any]:
@@ -70,6 +79,7 @@ def live(database: Database[dict[str, Any]]) -> Shape:
     """Return the shape of a database on a server, without the collections of the server and of Mimiod."""
     server = mongo.server(database.client)
     shards = server.stand_in is None and database.client.admin.command("hello").get("msg") == "isdbgrid"
+    keys = _shard_keys(database) if shards else {}
     shapes = {}
     for info in database.list_collections():
         name = info["name"]
@@ -82,9 +92,9 @@ def live(database: Database[dict[str, Any]]) -> Shape:
             level=options.get("validationLevel", "strict"),
             action=options.get("validationAction", "error"),
             indexes={} if info.get("type") == "view" else _indexes(database, name),
-            shard_key=_shard_key(database, name) if shards else None,
+            shard_key=(keys or {}).get(name),
         )
-    return Shape(shapes, server, shards)
+    return Shape(shapes, server, shards and keys is not None)
 
 
 def _indexes(database: Database[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
@@ -95,6 +105,14 @@ def _indexes(database: Database[dict[str, Any]], name: str) -> dict[str, dict[st
     }
 
 
-def _shard_key(database: Database[dict[str, Any]], name: str) -> dict[str, Any] | None:
-    sharded = database.client["config"]["collections"].find_one({"_id": f"{database.name}.{name}"})
-    return dict(sharded["key"]) if sharded and "key" in sharded else None
+def _shard_keys(database: Database[dict[str, Any]]) -> dict[str, dict[str, Any]] | None:
+    """Return the shard keys by collection; None to a user who may not read them."""
+    before = f"{database.name}."
+    named = {"_id": {"$regex": f"^{re.escape(before)}"}}
+    try:
+        sharded = list(database.client["config"]["collections"].find(named))
+    except pymongo.errors.OperationFailure as exc:
+        if exc.code == _UNAUTHORIZED:
+            return None
+        raise
+    return {each["_id"].removeprefix(before): dict(each["key"]) for each in sharded if "key" in each}

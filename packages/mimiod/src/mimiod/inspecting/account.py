@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mimiod.evolution.differences import named
+from mimiod.inspecting.declarations import Declared
+from mimiod.inspecting.schema_code import is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from mimiod.inspecting.declarations import TableDecision
     from mimiod.inspecting.facts import CollectionFacts, FieldFacts, Inspection, Range, ReferenceFacts
     from mimiod.inspecting.variants import Variants
 
 FORMAT = 1
 "Of `inspection.json`; raised when a key changes its meaning."
 
+FORMS = {
+    "collection": "the collection {}",
+    "array": "the array {}",
+    "object": "the object {}",
+    "subtype": "fields of some documents of {}",
+    "references": "the references in {}",
+}
+"What a table becomes, in words; the place follows."
+
+_HARMLESS = re.compile(r"[A-Za-z0-9_ ]+")
+_UNSAID = (
+    "What the business does with it, which queries are asked and how often, the data cannot say: add it here."
+)
 _MOST_TOLD = 12
+_FEW_TOLD = 4
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+"A name in a reason, as `repr` has it."
 
 
 def to_dict(inspection: Inspection) -> dict[str, Any]:
@@ -25,6 +45,7 @@ def to_dict(inspection: Inspection) -> dict[str, Any]:
         "format": FORMAT,
         "source": inspection.source,
         "sample": inspection.sample,
+        **_declared(inspection),
         "collections": {name: _collection(facts) for name, facts in inspection.collections.items()},
         "references": [_reference(each) for each in inspection.references],
         "copies": [
@@ -36,6 +57,16 @@ def to_dict(inspection: Inspection) -> dict[str, Any]:
         ],
         "notes": list(inspection.notes),
     }
+
+
+def _declared(inspection: Inspection) -> dict[str, Any]:
+    if not isinstance(inspection, Declared):
+        return {}
+    decisions = [
+        {"table": each.table, "form": each.form, "where": each.where, "reasons": list(each.reasons)}
+        for each in inspection.decisions
+    ]
+    return {"assumed": inspection.assumed, "decisions": decisions}
 
 
 def _collection(facts: CollectionFacts) -> dict[str, Any]:
@@ -139,16 +170,18 @@ def brief(inspection: Inspection, name: str) -> str:
     lines = [
         f"# {name}: a database that exists",
         "",
-        f"Inspected from {_code(inspection.source)}; "
-        + ("all documents were read." if inspection.sample is None else "samples are marked as such.")
-        + " What the business does with it, which queries are asked and how often, the data cannot say: "
-        "add it here.",
+        f"Inspected from {_code(inspection.source)}; {_how_read(inspection)} {_UNSAID}",
         "",
         "## Entities",
         "",
     ]
+    assumed = isinstance(inspection, Declared) and inspection.assumed
     for facts in inspection.collections.values():
-        lines += [*_entity(facts), ""]
+        lines += [*_entity(facts, assumed=assumed), ""]
+    if isinstance(inspection, Declared) and inspection.decisions:
+        lines += ["## From tables to documents", ""]
+        lines += [_decided(each) for each in inspection.decisions]
+        lines += [""]
     lines += ["## Relationships", ""]
     lines += [_related(each) for each in inspection.references] or [
         "No field names documents of a collection."
@@ -165,12 +198,102 @@ def brief(inspection: Inspection, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entity(facts: CollectionFacts) -> list[str]:
+def design(inspection: Inspection, template: str) -> str:
+    """Return a design with the rows that facts fill: entities, and what belongs together and why.
+
+    A table that has rows stays as it is.
+    """
+    decisions = inspection.decisions if isinstance(inspection, Declared) else ()
+    entities, relations = [], []
+    related = {name for each in inspection.references for name in (each.collection, each.target)}
+    for name, facts in inspection.collections.items():
+        inside = [each.table for each in decisions if each.where.split(".")[0] == name]
+        what = _what(facts, inside) + ("" if inside or name in related else "; stands alone")
+        entities.append(f"| {_cell(name)} | {what} | {_cell(name)} | {facts.documents:,} |")
+    for each in inspection.references:
+        why = named(each.reasons[-1]) if isinstance(inspection, Declared) else _evidence(each)
+        how = "reference" if is_marked(each, inspection) else "by equal values"
+        of = " and ".join(_cell(f"{each.collection}.{field}") for field in each.fields)
+        relations.append(f"| {of} → {_cell(each.target)} | {each.cardinality} | {how} | {why} |")
+    for made in decisions:
+        if made.form in {"array", "object"}:
+            many = "1:n" if made.form == "array" else "1:1"
+            why = _reasons(made).replace("|", "\\|")
+            whole = made.where.split(".")[0]
+            relations.append(f"| {_cell(whole)} → {_cell(made.where)} | {many} | embed | {why} |")
+    if not isinstance(inspection, Declared):
+        relations += [row for facts in inspection.collections.values() for row in _embedded(facts)]
+    for last, rows in (("Volume", entities), ("Why", relations)):
+        head, titled, rest = template.partition(f" {last} |\n")
+        rule, ended, rest = rest.partition("\n")
+        if rest.startswith("|"):
+            continue
+        template = "".join((head, titled, rule, ended, *(f"{row}\n" for row in rows), rest))
+    return template
+
+
+def _what(facts: CollectionFacts, tables: list[str]) -> str:
+    """Return what the documents of a collection are, as far as facts say it."""
+    if tables:
+        return f"rows of {', '.join(map(_word, tables))}"
+    fields = [name for name in facts.root.fields if name != "_id" and _HARMLESS.fullmatch(name)]
+    more = " and more" if len(facts.root.fields) > _FEW_TOLD + 1 else ""
+    return f"documents with {', '.join(fields[:_FEW_TOLD])}{more}" if fields else "documents"
+
+
+def _evidence(each: ReferenceFacts) -> str:
+    return f"{each.coverage:.0%} of the values are there; confidence {each.confidence:.0%}"
+
+
+def _embedded(facts: CollectionFacts) -> Iterator[str]:
+    """Yield a row for each array of documents within the documents."""
+    for path, each in facts.fields():
+        if each.sizes is not None and each.items is not None and each.items.fields:
+            many = f"1 : {each.sizes.low:,} to {each.sizes.high:,}"
+            where = _cell(f"{facts.name}.{_dotted(path)}")
+            why = f"found so: {each.sizes.mean:.1f} on average"
+            yield f"| {_cell(facts.name)} → {where} | {many} | embed | {why} |"
+
+
+def _word(name: str) -> str:
+    """Return a name that is no collection's: without backticks, if it holds nothing else of Markdown's."""
+    return name if _HARMLESS.fullmatch(name) else _cell(name)
+
+
+def _cell(text: str) -> str:
+    return _code(text).replace("|", "\\|")
+
+
+def _how_read(inspection: Inspection) -> str:
+    if isinstance(inspection, Declared) and inspection.assumed:
+        return (
+            "no rows were read: numbers of documents, how often a field is there and its values are assumed, "
+            "and to be mended."
+        )
+    return "all documents were read." if inspection.sample is None else "samples are marked as such."
+
+
+def _decided(each: TableDecision) -> str:
+    became = FORMS[each.form].format(_code(each.where))
+    return f"- {_code(each.table)}: {became}: {_reasons(each)}."
+
+
+def _reasons(each: TableDecision) -> str:
+    """Return why, with the names in it as code."""
+    return named(_QUOTED.sub(_unquoted, "; ".join(each.reasons)))
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return _code(found[0][1:-1])
+
+
+def _entity(facts: CollectionFacts, *, assumed: bool) -> list[str]:
     read = "" if facts.complete else f", of which {facts.read:,} were read"
+    counted = f"{facts.documents:,} documents{read}, {facts.average_size:,.0f} bytes each."
     lines = [
         f"### {_code(facts.name)}",
         "",
-        f"{facts.documents:,} documents{read}, {facts.average_size:,.0f} bytes each.",
+        f"{facts.documents:,} documents are assumed." if assumed else counted,
     ]
     fields = list(facts.root.fields.items())
     told = [_told(name, each) for name, each in fields[:_MOST_TOLD]]

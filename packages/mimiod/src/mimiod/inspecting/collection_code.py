@@ -34,9 +34,14 @@ def collection_code(facts: CollectionFacts, model: str) -> Code:
     return call("BaseCollectionSchema", **named)
 
 
-def _rules(shape: CollectionShape) -> dict[str, Code]:
+def validator_of(shape: CollectionShape) -> dict[str, Any] | None:
+    """Return the `$jsonSchema` that documents are held to; None without one that can be written as code."""
     told = shape.validator.get("$jsonSchema")
-    if not isinstance(told, dict) or not _is_plain(told):
+    return told if isinstance(told, dict) and _is_plain(told) else None
+
+
+def _rules(shape: CollectionShape) -> dict[str, Code]:
+    if (told := validator_of(shape)) is None:
         return {}
     named: dict[str, Code] = {"json_schema": literal_of(told)}
     if shape.level != "strict":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mimiod.evolution.shapes import CollectionShape
-from mimiod.inspecting.variants import Drift, Variants, drifts_of, variants_of
+from mimiod.inspecting.variants import Drift, Variants, dotted, drifts_of, variants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -214,7 +214,20 @@ def field_facts(counter: Counter, of: int) -> FieldFacts:
 
 def drift_of(counter: Counter) -> tuple[str | None, list[Drift]]:
     """Return the date that the documents are ordered by, and what changed with it."""
-    return drifts_of(list(counter.skeletons)) if counter.skeletons else (None, [])
+    when, drifts = drifts_of(list(counter.skeletons)) if counter.skeletons else (None, [])
+    named = [drift for path, drift in drifts if _is_named(counter, path)]
+    return (None, []) if when is None or not _is_named(counter, when) else (dotted(when), named)
+
+
+def _is_named(counter: Counter, path: tuple[str, ...]) -> bool:
+    """Whether a path is of names: such as are data, and stand for free keys, are told nowhere."""
+    for name in path:
+        while counter.items is not None and name not in counter.fields:
+            counter = counter.items
+        if name not in counter.fields:
+            return False
+        counter = counter.fields[name]
+    return True
 
 
 def _enumeration(counter: Counter, forms: Mapping[str, float]) -> dict[Any, int] | None:

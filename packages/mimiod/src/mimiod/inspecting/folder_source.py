@@ -34,7 +34,7 @@ class FolderSource:
         self.notes: list[str] = []
         self._files = _files_in(folder)
         if not self._files:
-            below = [each for each in sorted(folder.iterdir()) if each.is_dir()]
+            below = [each for each in _entries(folder) if each.is_dir()]
             filled = [files for each in below if (files := _files_in(each))]
             if len(filled) != 1:
                 raise SourceError(
@@ -100,9 +100,16 @@ class FileCollection:
             )
 
 
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as exc:
+        raise SourceError(f"{folder} cannot be read: {exc.strerror or exc}") from exc
+
+
 def _files_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
+    for file in _entries(folder):
         named = _FILE.fullmatch(file.name)
         if named is None or file.name.removesuffix(".gz").endswith(_METADATA) or not file.is_file():
             continue

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MOST_MASKS = 16
 "Of one field; with more its texts have no common mask."
@@ -48,25 +52,34 @@ class Forms:
         self.prefix: str | None = None
         "What all begin with."
 
-    def add(self, text: str) -> None:
-        """Take in a text."""
-        self.count += 1
-        for name in list(self._alive):
-            if _COMPILED[name].fullmatch(text):
-                self._alive[name] += 1
-            elif self._is_over(name):
-                del self._alive[name]
-        if self.prefix is None:
-            self.prefix = text[:_LONGEST]
-        else:
-            while not text.startswith(self.prefix):
-                self.prefix = self.prefix[:-1]
+    def add(self, tally: Mapping[str, int]) -> None:
+        """Take in some texts, each as often as is said."""
+        texts = list(tally)
+        for start, stop in ((0, _TRIED), (_TRIED, len(texts))):
+            some = texts[start:stop]
+            if some:
+                self._add_forms(some, tally)
+        one, other = min(texts)[:_LONGEST], max(texts)[:_LONGEST]
+        self.prefix = _common(_common(one, other), one if self.prefix is None else self.prefix)
         if self.masks is not None:
+            self._add_masks(tally)
+
+    def _add_forms(self, texts: Sequence[str], tally: Mapping[str, int]) -> None:
+        self.count += sum(tally[text] for text in texts)
+        for name in list(self._alive):
+            fits = _COMPILED[name].fullmatch
+            self._alive[name] += sum(tally[text] for text in texts if fits(text))
+            if self._is_over(name):
+                del self._alive[name]
+
+    def _add_masks(self, tally: Mapping[str, int]) -> None:
+        assert self.masks is not None
+        for text, times in tally.items():
             mask = text.translate(_MASK) if len(text) <= _LONGEST and text.isascii() else None
             if mask is None or (mask not in self.masks and len(self.masks) == MOST_MASKS):
                 self.masks = None
-            else:
-                self.masks[mask] = self.masks.get(mask, 0) + 1
+                return
+            self.masks[mask] = self.masks.get(mask, 0) + times
 
     def _is_over(self, name: str) -> bool:
         fits = self._alive[name]
@@ -80,10 +93,7 @@ class Forms:
         self._alive = {
             name: fits + other._alive[name] for name, fits in self._alive.items() if name in other._alive
         }
-        prefix, common = other.prefix or "", self.prefix or ""
-        while not prefix.startswith(common):
-            common = common[:-1]
-        self.prefix = common
+        self.prefix = _common(self.prefix or "", other.prefix or "")
         if self.masks is not None and other.masks is not None:
             for mask, count in other.masks.items():
                 self.masks[mask] = self.masks.get(mask, 0) + count
@@ -94,3 +104,10 @@ class Forms:
         """Return the forms that at least nine of ten texts have, each with its share, the closest first."""
         shares = {name: fits / self.count for name, fits in self._alive.items() if fits} if self.count else {}
         return {name: share for name, share in shares.items() if share >= _SHARE}
+
+
+def _common(one: str, other: str) -> str:
+    """Return what two texts begin with."""
+    while not other.startswith(one):
+        one = one[:-1]
+    return one

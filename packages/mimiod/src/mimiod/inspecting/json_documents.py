@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 LARGEST = 48 * 2**20
 "Bytes of one document: what 16 MB of BSON may take as JSON."
 
+_TOO_LARGE = f"a document is larger than {LARGEST // 2**20} MB, which none can be"
 _CHUNK = 2**16
+_LONGEST_WORD = 20
 _HEAD = 4
 _SMALLEST = 5
 _EXTENDED = json_util.JSONOptions(
@@ -63,7 +65,7 @@ def records(file: Path, *, lines: bool) -> Iterator[Record]:
             encoding = _BOMS.get(first, "utf-8-sig")
             whole = io.BufferedReader(_Rest(first, opened))
             text = io.TextIOWrapper(whole, encoding=encoding, errors="surrogateescape", newline="\n")
-            yield from _lines(text) if lines else _stream(text, file)
+            yield from _lines(text, file) if lines else _stream(text, file)
     except (EOFError, zlib_error, gzip.BadGzipFile) as exc:
         raise SourceError(f"{file} cannot be unpacked: {exc}") from exc
     except UnicodeError as exc:
@@ -140,8 +142,12 @@ def _bson(opened: BinaryIO, file: Path) -> Iterator[Record]:
         yield head + rest, number
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[Record]:
-    for number, line in enumerate(text, 1):
+def _lines(text: io.TextIOWrapper, file: Path) -> Iterator[Record]:
+    number = 0
+    while line := text.readline(LARGEST):
+        number += 1
+        if len(line) == LARGEST and not line.endswith("\n"):
+            raise SourceError(f"{file}, line {number:,}: {_TOO_LARGE}")
         if line.strip():
             yield line.rstrip("\r\n"), number
 
@@ -178,8 +184,9 @@ def _stream(text: io.TextIOWrapper, file: Path) -> Iterator[Record]:  # noqa: C9
         except RecursionError:
             raise SourceError(f"{file}, line {line:,}: it is nested too deeply") from None
         except json.JSONDecodeError as exc:
-            more = text.read(chunk) if len(buffer) - at < LARGEST else ""
-            if more:
+            if len(buffer) - at >= LARGEST and _may_go_on(exc, buffer):
+                raise SourceError(f"{file}, line {line:,}: {_TOO_LARGE}") from exc
+            if more := text.read(chunk) if _may_go_on(exc, buffer) else "":
                 buffer, at, chunk = buffer[at:] + more, 0, 2 * chunk
                 continue
             broken = line + buffer.count("\n", at, exc.pos)
@@ -190,3 +197,8 @@ def _stream(text: io.TextIOWrapper, file: Path) -> Iterator[Record]:  # noqa: C9
         at, chunk = end, _CHUNK
         if at > _CHUNK:
             buffer, at = buffer[at:], 0
+
+
+def _may_go_on(exc: json.JSONDecodeError, buffer: str) -> bool:
+    """Whether what is wrong is that the text ends: at its end, or within a string, or a word of its own."""
+    return exc.pos > len(buffer) - _LONGEST_WORD or exc.msg.startswith("Unterminated string")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mimiod.inspecting.counting import Counter
     from mimiod.inspecting.sketches import KeySketch
@@ -16,42 +17,36 @@ LONGEST_KEY = 64
 "Characters, on average: longer texts name nothing."
 
 _FAMILIES = {"objectId": "id", "uuid": "uuid", "string": "text", "int": "whole", "long": "whole"}
+_IDS = {"object_id": "id", "uuid": "uuid"}
 _OTHERS = frozenset({"null", "object", "array"})
 _MOSTLY = 0.98
-_NAMING = frozenset(
-    [
-        "id",
-        "ids",
-        "ref",
-        "refs",
-        "reference",
-        "key",
-        "keys",
-        "code",
-        "codes",
-        "no",
-        "nr",
-        "num",
-        "number",
-        "uuid",
-        "guid",
-        "oid",
-        "slug",
-        "fk",
-        "handle",
-        "to",
-        "of",
-        "by",
-        "parent",
-        "manager",
-        "previous",
-        "next",
-        "root",
-        "origin",
-    ]
-)
+_NAMING = frozenset({
+    "id", "ids", "ref", "refs", "reference", "key", "keys", "code", "codes", "no", "nr", "num", "number",
+    "uuid", "guid", "oid", "slug", "fk", "handle", "to", "of", "by", "parent", "manager", "previous", "next",
+    "root", "origin",
+})  # fmt: skip
+_RANKED = frozenset({
+    "ancestor", "boss", "duplicate", "manager", "mentor", "next", "original", "parent", "predecessor", "prev",
+    "previous", "root", "sequel", "successor", "superior", "supervisor",
+})  # fmt: skip
+"Words of a field that names another of the same collection; and `reports_to`, `reply_to`."
+_ROLES = frozenset({
+    "agent", "assignee", "author", "buyer", "chief", "coach", "contact", "creator", "doctor", "driver",
+    "editor", "head", "instructor", "lead", "leader", "manager", "member", "operator", "owner", "person",
+    "president", "recipient", "rep", "representative", "reviewer", "seller", "sender", "signer", "staff",
+    "supervisor", "teacher", "tutor", "user",
+})  # fmt: skip
+"Words of a field that names a person."
+_COUNTED = frozenset({"lead", "staff"})
+"Such words that are also said of how many there are."
+_PEOPLE = frozenset({
+    "account", "agent", "author", "client", "contact", "customer", "doctor", "driver", "employee", "member",
+    "party", "patient", "people", "person", "player", "staff", "student", "teacher", "user", "worker",
+})  # fmt: skip
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONG_ENOUGH = 3
+_DESCRIBING = ("name", "title", "label", "description")
+_RANK, _ROLE = 0.6, 0.5
 
 
 @dataclass(frozen=True)
@@ -74,13 +69,28 @@ class Keys:
     "Of numbers."
     length: float
     "Of texts, on average."
+    masks: Mapping[str, int] | None
+    "Of texts; None where there are too many."
     texts_of_ids: bool
-    "Whether these are texts with the digits of ObjectIds."
+    "Whether these are texts with the digits of ObjectIds or UUIDs."
 
     @property
     def is_id(self) -> bool:
         """Whether it is the `_id`."""
         return self.path == ("_id",)
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether it is the `_id`, or a key that is named like one: `id`, or `order_id` of `orders`."""
+        if self.is_id or len(self.path) > 1 or not self.unique:
+            return self.is_id
+        *own, last = words(self.path[0]) or [""]
+        return last in _NAMING and own in ([], words(self.collection))
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is the `_id`, or a key whose name says nothing but that: `id`."""
+        return self.is_id or (self.is_primary and len(words(self.path[0])) == 1)
 
     @property
     def unique(self) -> bool:
@@ -122,12 +132,13 @@ def _keys(
     length = counter.lengths.mean if counter.lengths else 0.0
     if length > LONGEST_KEY:
         return None
-    of_ids = counter.forms is not None and counter.forms.known().get("object_id", 0) == 1
+    forms = counter.forms.known() if counter.forms is not None else {}
+    of_ids = next((named for form, named in _IDS.items() if family == "text" and forms.get(form) == 1), None)
     numbers = counter.numbers
     return Keys(
         collection=collection,
         path=path,
-        family="id" if family == "text" and of_ids else family,
+        family=of_ids or family,
         sketch=counter.keys,
         count=total,
         documents=documents,
@@ -135,7 +146,8 @@ def _keys(
         low=numbers.low if numbers else None,
         high=numbers.high if numbers else None,
         length=length,
-        texts_of_ids=family == "text" and of_ids,
+        masks=counter.forms.masks if counter.forms else None,
+        texts_of_ids=of_ids is not None,
     )
 
 
@@ -154,9 +166,14 @@ def _counters(
         yield from _counters(counter.items, path, many=True)
 
 
+@lru_cache(maxsize=10_000)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(_singular(word.lower()) for word in _WORDS.findall(name))
+
+
 def words(name: str) -> list[str]:
     """Return the words of a name, small and in the singular."""
-    return [_singular(word.lower()) for word in _WORDS.findall(name)]
+    return list(_words(name))
 
 
 def _singular(word: str) -> str:
@@ -172,7 +189,23 @@ def _singular(word: str) -> str:
 def says_key(path: tuple[str, ...]) -> bool:
     """Return whether a field's name says that it names something: `customer_id`, `productRef`, `sku_code`."""
     last = [word.lower() for word in _WORDS.findall(path[-1])]
-    return bool(last) and (last[-1] in _NAMING or (len(last) == 1 and last[0].endswith("id")))
+    named = _NAMING | _ROLES - _COUNTED
+    return bool(last) and (last[-1] in named or (len(last) == 1 and last[0].endswith("id")))
+
+
+def says_words(path: tuple[str, ...]) -> bool:
+    """Return whether a field's name says that it describes rather than names: `title`, `artist_name`."""
+    return words(path[-1])[-1:] in ([each] for each in _DESCRIBING)
+
+
+def kinship(path: tuple[str, ...], collection: str, target: str) -> float:
+    """Return how much the role that a field's name says speaks for a collection: a parent, a person."""
+    name, kind = words(path[-1]), words(target)[-1:]
+    ranked = bool(_RANKED & set(name)) or name[:2] in (["report", "to"], ["reply", "to"])
+    person = bool(_PEOPLE & set(kind))
+    if collection == target:
+        return _RANK if ranked or (person and name[-1:] == ["by"]) else 0.0
+    return _ROLE if person and (name[-1:] == ["by"] or _ROLES & set(name)) else 0.0
 
 
 def nearness(path: tuple[str, ...], collection: str, key: tuple[str, ...]) -> float:

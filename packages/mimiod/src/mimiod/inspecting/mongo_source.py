@@ -5,28 +5,30 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import bson
 import pymongo.errors
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 from mimiod import mongo
 from mimiod.errors import AccessDeniedError, ConfigurationError, SourceError
 from mimiod.evolution import shapes
 from mimiod.inspecting.counting import values_at
-from mimiod.inspecting.sketches import hash_of, object_id_of
+from mimiod.inspecting.sketches import hash_of, object_id_of, uuid_of
 from mimiod.inspecting.sources import found_in, reservoir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from random import Random
 
     from pymongo.collection import Collection
     from pymongo.database import Database
 
-    from mimiod.evolution.shapes import CollectionShape
+    from mimiod.evolution.shapes import CollectionShape, Shape
     from mimiod.inspecting.sources import CollectionSource, Path
 
 DECODED: CodecOptions[Any] = CodecOptions(
@@ -49,29 +51,20 @@ class MongoSource:
     """A database on a MongoDB server."""
 
     def __init__(self, uri: str) -> None:
-        database = unquote(urlsplit(uri).path.strip("/")) if "://" in uri else ""
-        if not database:
-            raise ConfigurationError(
-                f"{mongo.mask(uri)} names no database: mongodb://user:password@host:port/DATABASE"
-            )
+        name = database_of(uri)
         self.notes: list[str] = []
         self.name = mongo.mask(uri)
         self._uri = uri
         self._client = mongo.connect(uri)
-        self._database = mongo.database(self._client, database)
+        self._database = mongo.database(self._client, name)
 
     def collections(self) -> list[CollectionSource]:
         """Return its collections; views, and what belongs to the server or to Mimiod, are passed over."""
-        with self._reading():
-            views = [info["name"] for info in self._database.list_collections() if info.get("type") == "view"]
+        with reading(self._uri, self._database.name):
             shape = shapes.live(self._database)
-        self.notes += [f"{view!r} is a view, and is not inspected" for view in sorted(views)]
-        sample = shape.server is not None and shape.server.stand_in is None
-        found = [
-            MongoCollection(self._database, name, shape.collections[name], self._uri, has_sample=sample)
-            for name in sorted(shape.collections)
-            if name not in views
-        ]
+        views = sorted(name for name, each in shape.collections.items() if each.is_view)
+        self.notes += [f"{view!r} is a view, and is not inspected" for view in views]
+        found = collections_of(self._database, shape, self._uri)
         if not found:
             raise SourceError(f"{self.name} has no collections: is the database's name right?")
         return list(found)
@@ -80,8 +73,29 @@ class MongoSource:
         """Close the connection."""
         self._client.close()
 
-    def _reading(self) -> Any:
-        return reading(self._uri, self._database.name)
+
+def database_of(uri: str) -> str:
+    """Return the name of the database that a URI names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    name = unquote(urlsplit(uri).path.strip("/")) if "://" in uri else ""
+    if not name:
+        raise ConfigurationError(
+            f"{mongo.mask(uri)} names no database: mongodb://user:password@host:port/DATABASE"
+        )
+    return name
+
+
+def collections_of(database: Database[dict[str, Any]], shape: Shape, uri: str) -> list[MongoCollection]:
+    """Return the collections of a database by name, without its views."""
+    sample = shape.server is not None and shape.server.stand_in is None
+    return [
+        MongoCollection(database, name, each, uri, has_sample=sample)
+        for name, each in sorted(shape.collections.items())
+        if not each.is_view
+    ]
 
 
 @contextmanager
@@ -96,8 +110,7 @@ def reading(uri: str, database: str) -> Iterator[None]:
             user = mongo.user_of(uri)
             who = f"user {user!r}" if user else "whoever gives no user"
             raise AccessDeniedError(
-                f"{who} may not read {database!r} at {mongo.mask(uri)}: {mongo.brief(cause)}; inspecting "
-                "needs "
+                f"{who} may not read {database!r} at {mongo.mask(uri)}: {mongo.brief(cause)}; this needs "
                 f"the role `read` on {database!r} (find, listCollections, listIndexes), and no other"
             ) from cause
         raise
@@ -140,17 +153,22 @@ class MongoCollection:
                 self.method = "reservoir over a scan"
                 raws = iter(reservoir(self._scan(), sample, draws))
             for raw in raws:
-                yield bson.decode(raw, DECODED), len(raw)
+                yield self._decoded(raw), len(raw)
 
     def found(self, wanted: Mapping[Path, Sequence[Any]]) -> dict[Path, set[int]]:
         """Ask the server for the values, which an index makes quick; of a stand-in read all documents."""
         found: dict[Path, set[int]] = {}
         with self._reading():
             if not self._has_sample:
-                return found_in((bson.decode(raw, DECODED) for raw in self._scan()), wanted)
+                read = self._scan(_first_names(wanted))
+                return found_in(map(self._decoded, read), wanted)
             for path, values in wanted.items():
-                both = [*values, *(one for v in values if isinstance(v, str) and (one := object_id_of(v)))]
-                both += [str(value) for value in values if isinstance(value, bson.ObjectId)]
+                both = [*values]
+                for value in values:
+                    if isinstance(value, str):
+                        both += [one for of in (object_id_of, uuid_of) if (one := of(value)) is not None]
+                    elif isinstance(value, bson.ObjectId | UUID):
+                        both.append(str(value))
                 asked = {hash_of(value) for value in values}
                 found[path] = set()
                 for start in range(0, len(both), _AT_ONCE):
@@ -160,6 +178,13 @@ class MongoCollection:
                         document = bson.decode(bytes(held.raw), DECODED)
                         found[path] |= asked & {hash_of(value) for value in values_at(document, path)}
         return found
+
+    def _decoded(self, raw: bytes) -> dict[str, Any]:
+        try:
+            return bson.decode(raw, DECODED)
+        except (BSONError, RecursionError) as exc:
+            said = " ".join(str(exc).split())
+            raise SourceError(f"{self.name!r}: a document of {len(raw):,} bytes is damaged: {said}") from exc
 
     def _reading(self) -> Any:
         return reading(self._uri, self._raw.database.name)
@@ -172,14 +197,14 @@ class MongoCollection:
                 seen.add(identifier)
                 yield bytes(document.raw)
 
-    def _scan(self) -> Iterator[bytes]:
+    def _scan(self, fields: list[str] | None = None) -> Iterator[bytes]:
         """Yield all documents by `_id`; a scan that breaks is gone on with after the last one."""
         ordered = "timeseries" not in self.shape.options  # which has no index on _id
         last: Any = None
         attempts = 0
         while True:
             after = {} if last is None else {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
-            cursor = self._raw.find(after, batch_size=1000)
+            cursor = self._raw.find(after, fields, batch_size=1000)
             if ordered:
                 cursor = cursor.sort("_id", 1)
             try:
@@ -195,3 +220,10 @@ class MongoCollection:
                     raise
             else:
                 return
+
+
+def _first_names(paths: Iterable[Path]) -> list[str] | None:
+    """Return what to read of each document for some paths; None for all, where a name is no path."""
+    names = sorted({path[0] for path in paths})
+    plain = all(name and not name.startswith("$") and "." not in name and name != "*" for name in names)
+    return names if plain else None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimiod.errors import ProjectError
-from mimiod.inspecting.account import brief, to_dict
+from mimiod.inspecting.account import brief, design, to_dict
 from mimiod.inspecting.schema_code import schema_code
 from mimiod.inspecting.seed_code import seed_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from mimiod.inspecting.facts import Inspection
 
-WRITTEN = ("inspection.json", "brief.md", "db_schema.py", "seed_db.py")
+DESIGN = "tech_design.md"
 
 
 def check_folder(folder: Path) -> None:
@@ -35,8 +36,24 @@ def write(inspection: Inspection, folder: Path, others: Callable[[str], dict[str
         "seed_db.py": seed_code(inspection, name),
         **others(name),
     }
-    check_folder(folder)
-    folder.mkdir(parents=True)
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
+    if DESIGN in texts:
+        texts[DESIGN] = design(inspection, texts[DESIGN])
+    write_whole(folder, texts)
     return [folder / file for file in texts]
+
+
+def write_whole(folder: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder of files: with all of them, or not at all.
+
+    Raises:
+        ProjectError: there is one.
+    """
+    check_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+        whole = Path(made) / folder.name
+        whole.mkdir()
+        for file, text in texts.items():
+            (whole / file).write_text(text, encoding="utf-8")
+        check_folder(folder)
+        whole.rename(folder)

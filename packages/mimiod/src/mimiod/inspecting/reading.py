@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from mimiod.inspecting.counting import DEEPEST, Budget, Counter
+from mimiod.inspecting.declarations import Knowing
 from mimiod.inspecting.facts import CollectionFacts, Inspection, drift_of, field_facts
 from mimiod.inspecting.references import find_references, keys_of
 
@@ -37,12 +38,15 @@ def inspect(
     """
     collections, keys, sources = {}, [], {}
     for collection in source.collections():
-        facts, found = _read(collection, sample, progress)
+        facts, own = _read(collection, sample, progress)
         collections[collection.name] = facts
         sources[collection.name] = collection
-        keys.extend(found)
-    told = find_references(keys, collections, sources)
-    return Inspection(
+        keys.extend(own)
+    named = source.named() if isinstance(source, Knowing) else set()
+    told = find_references(
+        [each for each in keys if (each.collection, each.dotted) not in named], collections, sources
+    )
+    found = Inspection(
         source=source.name,
         sample=sample,
         collections=collections,
@@ -51,6 +55,9 @@ def inspect(
         split=told.split,
         notes=list(source.notes),
     )
+    if isinstance(source, Knowing):
+        return source.completed(found, [each for each in keys if (each.collection, each.dotted) in named])
+    return found
 
 
 def _read(
@@ -64,7 +71,7 @@ def _read(
         total = min(total, sample)
     size = 0
     for document, length in collection.documents(sample, draws):
-        root.add(document)
+        root.add(document, length)
         size += length
         if root.count % _TOLD_EVERY == 0:
             progress(collection.name, root.count, total)

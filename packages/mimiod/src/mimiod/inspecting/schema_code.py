@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from mimiod.inspecting.bounds import bounds_of, few_of, kinds_of, rule_of
 from mimiod.inspecting.code import (
     Code,
     Names,
@@ -17,9 +17,13 @@ from mimiod.inspecting.code import (
     subscript,
 )
 from mimiod.inspecting.collection_code import collection_code
+from mimiod.inspecting.declarations import Declared
 
 if TYPE_CHECKING:
-    from mimiod.inspecting.facts import CollectionFacts, FieldFacts, Inspection, Range, ReferenceFacts
+    from collections.abc import Sequence
+
+    from mimiod.inspecting.bounds import Rule
+    from mimiod.inspecting.facts import CollectionFacts, FieldFacts, Inspection, ReferenceFacts
 
 DEEPEST = 12
 "Levels of embedded documents that get a model."
@@ -32,20 +36,6 @@ _SCALARS = {
 }  # fmt: skip
 _MOST_TYPES = 3
 _LONG = 60
-_TINY = 1e-9
-_OFTEN = 100
-"Times that each literal of a sample is found, on average: then no other is likely."
-_MOST_DIGITS = 18
-_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 16_000_000)
-_PATTERNS = {
-    "email": r"^[^@\s]+@[^@\s]+$",
-    "url": r"^https?://",
-    "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    "object_id": r"^[0-9a-f]{24}$",
-    "iso_date_time": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d",
-    "iso_date": r"^\d{4}-\d\d-\d\d$",
-    "country_code": r"^[A-Z]{2}$",
-}
 _SAFE = re.compile(r"[A-Za-z0-9_ .-]{1,60}")
 _MIMIOD = (
     "BaseCollectionSchema", "BaseMongoDbDocumentSchema", "BaseMongoDbSchema", "IndexDefinition", "PyObjectId",
@@ -74,10 +64,12 @@ class _Writer:
         self.names = Names(*_MIMIOD, *_TYPING, *_PYDANTIC, "Decimal", "UUID", "Part")
         self.blocks: list[str] = []
         self.aliases: list[str] = []
+        self.limits = inspection.limits if isinstance(inspection, Declared) else {}
+        self.assumed = isinstance(inspection, Declared) and inspection.assumed
         self.references = {
             (each.collection, each.fields[0]): each
             for each in inspection.references
-            if len(each.fields) == 1 and _is_marked(each, inspection)
+            if is_marked(each, inspection)
         }
 
     def text(self) -> str:
@@ -111,7 +103,7 @@ class _Writer:
         only: tuple[frozenset[str], Any] | None = None,
     ) -> str:  # fmt: skip
         """Write the model of an object, after those within it, and return its name."""
-        taken = Names("id")
+        named = _python_names(facts, path)
         lines = []
         if not path and "id" in facts.fields:  # a field of that name is not the _id
             lines.append("    model_config = ConfigDict(populate_by_name=False)\n")
@@ -124,7 +116,7 @@ class _Writer:
                     continue
                 python = "id"
             else:
-                python = taken.field(name)
+                python = named[name]
             certain = only is not None and variants is not None and name in variants.decided
             chosen = only[1] if only is not None and variants is not None and name == variants.field else None
             lines.append(
@@ -141,13 +133,19 @@ class _Writer:
         *, certain: bool, chosen: Any,
     ) -> str:  # fmt: skip
         name = path[-1]
+        limits = self.limits.get((collection.name, path))
+        rule = rule_of(collection, path, arrays="array" in facts.types)
         if chosen is not None:
             kind: str = flat(subscript("Literal", literal(chosen)))
         else:
             kind = self._type(collection, facts, path)
-        optional = facts.rate < 1 and not certain
+        whole = not certain and chosen is None and path != ("_id",)
+        optional = not certain and (facts.rate < 1 or (whole and rule is not None and not rule.required))
+        if limits is not None and not facts.of:  # nothing was read
+            optional = limits.optional
         hostile = not_seeded(name)
-        if (facts.nulls or optional or hostile) and kind != "Any":
+        nullable = facts.nulls or any(each.nullable for each in (limits, rule) if each is not None)
+        if (nullable or optional or hostile) and kind != "Any":
             kind = f"{kind} | None"
         marks: list[Code] = []
         reference = self.references.get((collection.name, ".".join(path)))
@@ -155,8 +153,11 @@ class _Writer:
             target: list[Code] = [literal(reference.target)]
             if reference.keys[0] != "_id":
                 target.append(literal(reference.keys[0]))
-            marks.append(call("Reference", *target))
-        named: dict[str, Code] = _limits(collection, facts) if chosen is None else {}
+            why = {"why": literal(reference.reasons[-1])} if self.limits else {}
+            marks.append(call("Reference", *target, **why))
+        named: dict[str, Code] = {}
+        if chosen is None and kind != "Any":  # which a bound of one of its types would refuse
+            named = bounds_of(collection, facts, limits, rule, assumed=self.assumed)
         if python != name:
             named["alias"] = literal(name)
         if named:
@@ -168,13 +169,18 @@ class _Writer:
         return f"{head}{written}{default}\n    {literal(_told(facts))}"
 
     def _type(self, collection: CollectionFacts, facts: FieldFacts, path: tuple[str, ...]) -> str:
-        kinds = _kinds(facts)
-        if not kinds:
-            return "Any"
-        few = facts.enumeration if kinds == ["string"] else None
-        if few and (collection.complete or facts.values >= _OFTEN * len(few)):
-            return self._literal(facts, path)
-        if len(kinds) > _MOST_TYPES or any(kind not in {*_SCALARS, "object", "array"} for kind in kinds):
+        rule = rule_of(collection, path, arrays="array" in facts.types)
+        kinds = kinds_of(facts, rule)
+        limits = self.limits.get((collection.name, path))
+        if not kinds and limits is not None:
+            kinds = ["int" if limits.kind == "long" else limits.kind]
+        if few := few_of(collection, facts, limits, rule) if kinds in (["string"], ["int"]) else ():
+            return self._literal(few, path)
+        if (
+            not kinds
+            or len(kinds) > _MOST_TYPES
+            or any(kind not in {*_SCALARS, "object", "array"} for kind in kinds)
+        ):
             return "Any"
         python: dict[str, None] = {}
         for kind in kinds:
@@ -194,9 +200,8 @@ class _Writer:
         text = " | ".join(ordered)
         return text if len(text) <= _LONG else "Any"
 
-    def _literal(self, facts: FieldFacts, path: tuple[str, ...]) -> str:
-        assert facts.enumeration
-        code = subscript("Literal", *[literal(value) for value in facts.enumeration])
+    def _literal(self, values: Sequence[Any], path: tuple[str, ...]) -> str:
+        code = subscript("Literal", *[literal(value) for value in values])
         if len(flat(code)) <= _LONG // 2:
             return flat(code)
         alias = self.names.of_class(*path[-2:])
@@ -204,6 +209,9 @@ class _Writer:
         return alias
 
     def _object(self, collection: CollectionFacts, facts: FieldFacts, path: tuple[str, ...]) -> str:
+        rule = rule_of(collection, path, arrays=False)
+        if rule is not None and rule.free and not self._refers(collection, path):
+            return _free(rule)
         if facts.free is not None and not facts.fields:
             inner = self._type(collection, facts.free, (*path, "*"))
             none = " | None" if facts.free.nulls and inner != "Any" else ""
@@ -220,6 +228,11 @@ class _Writer:
             return self._union(collection, facts, path)
         return self._model(collection, facts, path, self.names.of_class(*_class_words(collection.name, path)))
 
+    def _refers(self, collection: CollectionFacts, path: tuple[str, ...]) -> bool:
+        """Return whether a reference lies below."""
+        below = f"{'.'.join(path)}."
+        return any(name == collection.name and at.startswith(below) for name, at in self.references)
+
     def _union(self, collection: CollectionFacts, facts: FieldFacts, path: tuple[str, ...]) -> str:
         """Write a model for each variant, and return the name of what is one of them."""
         variants = facts.variants
@@ -230,8 +243,7 @@ class _Writer:
             name = self.names.of_class(*_class_words(collection.name, path), str(value))
             made.append(self._model(collection, facts, path, name, (frozenset({*common, *own}), value)))
         alias = self.names.of_class(*_class_words(collection.name, path), "any")
-        python = Names("id").field(variants.field)
-        # Named in the order of the fields, a discriminator may have got a number behind its name.
+        python = _python_names(facts, path)[variants.field]
         code = subscript("Annotated", subscript("Union", *made), call("Field", discriminator=literal(python)))
         self.blocks.append(f"{alias} = {laid_out(code, used=len(alias) + 3)}")
         return alias
@@ -240,7 +252,9 @@ class _Writer:
         if facts.items is None:
             return "list[Any]"
         inner = self._type(collection, facts.items, path)
-        none = " | None" if facts.items.nulls and inner != "Any" else ""
+        rule = rule_of(collection, path, arrays=False)
+        null = facts.items.nulls or (rule is not None and rule.nullable)
+        none = " | None" if null and inner != "Any" else ""
         return f"list[{inner}{none}]"
 
 
@@ -249,14 +263,32 @@ def not_seeded(name: str) -> bool:
     return not name or "." in name or name.startswith("$") or "*" in name
 
 
-def _is_marked(reference: ReferenceFacts, inspection: Inspection) -> bool:
-    """Return whether a mark can say it: the values on both sides are of one type."""
+def _free(rule: Rule) -> str:
+    """Return the type of an object whose keys a validator leaves open."""
+    inner = rule.under_keys
+    if inner is None or len(inner.kinds) != 1 or inner.kinds[0] not in _SCALARS:
+        return "dict[str, Any]"
+    return f"dict[str, {_SCALARS[inner.kinds[0]]}{' | None' if inner.nullable else ''}]"
+
+
+def _python_names(facts: FieldFacts, path: tuple[str, ...]) -> dict[str, str]:
+    """Return a Python name for each field; one that a field itself has is no other's."""
+    taken = Names("id")
+    names = [name for name in facts.fields if path or name != "_id"]
+    ordered = sorted(names, key=lambda name: Names("id").field(name) != name)
+    return {name: taken.field(name) for name in ordered}
+
+
+def is_marked(reference: ReferenceFacts, inspection: Inspection) -> bool:
+    """Return whether a mark can say it: of one field, with values of one type on both sides."""
+    if len(reference.fields) > 1:
+        return False
     path, key = reference.fields[0].split("."), reference.keys[0].split(".")
     ends = (
         at(inspection.collections[reference.collection], path),
         at(inspection.collections[reference.target], key),
     )
-    kinds = [set(_kinds(end, scalars=True)) for end in ends if end is not None]
+    kinds = [set(kinds_of(end, scalars=True)) for end in ends if end is not None]
     return len(kinds) == len(ends) and bool(kinds[0] & kinds[1])
 
 
@@ -273,11 +305,6 @@ def at(collection: CollectionFacts, path: list[str]) -> FieldFacts | None:
     while facts.items is not None and facts.items.types and facts.items.types[0] != "object":
         facts = facts.items
     return facts
-
-
-def _kinds(facts: FieldFacts, *, scalars: bool = False) -> list[str]:
-    kinds = dict.fromkeys("int" if kind == "long" else kind for kind in facts.types)
-    return [kind for kind in kinds if not scalars or kind not in {"object", "array"}]
 
 
 def _splits(facts: FieldFacts) -> bool:
@@ -298,79 +325,10 @@ def _class_words(collection: str, path: tuple[str, ...]) -> tuple[str, ...]:
     return collection, *[name for name in path if name != "*"][-2:]
 
 
-def _limits(collection: CollectionFacts, facts: FieldFacts) -> dict[str, Code]:
-    """Return bounds that hold of what was read, widened; of a sample only those that are likely to hold."""
-    kinds = _kinds(facts)
-    if len(kinds) != 1 or (facts.enumeration and kinds == ["string"]):
-        return {}
-    kind = kinds[0]
-    if kind in {"int", "double"} and facts.numbers and not facts.not_finite:
-        return _bounds(facts.numbers, exact=collection.complete)
-    if kind == "array" and facts.sizes and collection.complete and facts.items is not None:
-        return {"max_length": literal(_rounded_up(facts.sizes.high))}
-    if kind != "string" or facts.lengths is None:
-        return {}
-    if (pattern := pattern_of(facts)) and (collection.complete or facts.values >= 1_000):  # noqa: PLR2004
-        return {"pattern": _raw(pattern)}
-    return {"max_length": literal(_rounded_up(facts.lengths.high * (1 if collection.complete else 4)))}
-
-
-def pattern_of(facts: FieldFacts) -> str:
-    """Return the regular expression that all texts match, or nothing."""
-    for name, share in facts.forms.items():
-        if share == 1 and name in _PATTERNS and not (facts.unique and name == "country_code"):
-            return _PATTERNS[name]
-    if facts.values > 1 and len(facts.masks or ()) == 1 and (pattern := digits_of(facts)) is not None:
-        return "^" + "".join(_run(run[0]) for run in re.finditer(r"#+|[^#]+", pattern)) + "$"
-    return ""
-
-
-def digits_of(facts: FieldFacts) -> str | None:
-    """Return the usual form of texts that differ in digits only, with # for these; None for others."""
-    if not facts.masks:
-        return None
-    masks = facts.masks
-    mask = max(masks, key=lambda each: masks[each])
-    start = re.match(r"[^0-9]*", facts.prefix)
-    kept = start[0] if start else ""
-    rest = mask[len(kept) :]
-    pattern = kept + rest.replace("9", "#")
-    if re.search("[Aa#]", rest) or "#" in kept or not kept.isprintable():
-        return None
-    return pattern if 0 < pattern.count("#") <= _MOST_DIGITS else None
-
-
-def _run(run: str) -> str:
-    return rf"\d{{{len(run)}}}" if run[0] == "#" else re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", run)
-
-
-def _raw(pattern: str) -> str:
-    return f'r"{pattern}"' if '"' not in pattern and not pattern.endswith("\\") else literal(pattern)
-
-
-def _bounds(numbers: Range, *, exact: bool) -> dict[str, Code]:
-    if not exact:
-        return {"ge": "0"} if numbers.low >= 0 else {}
-    low, high = _outward(numbers.low, up=False), _outward(numbers.high, up=True)
-    return {"ge": literal(low), "le": literal(high)}
-
-
-def _outward(value: float, *, up: bool) -> float:
-    """Return a number of two digits that is no nearer to zero's other side."""
-    if not _TINY < abs(value) < 2**53:
-        return value
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    rounded = (math.ceil if up else math.floor)(value / step) * step
-    whole = round(rounded) if isinstance(value, int) or abs(rounded) >= 10 else float(f"{rounded:.2g}")  # noqa: PLR2004
-    return whole if (whole >= value if up else whole <= value) else value
-
-
-def _rounded_up(size: float) -> int:
-    return next((each for each in _SIZES if each >= size), math.ceil(size))
-
-
 def _told(facts: FieldFacts) -> str:
     """Return what a field is like, in words of our own."""
+    if not facts.of:
+        return "Declared; nothing was read of it."
     parts = [f"In {facts.rate:.1%} of the documents" if facts.rate < 1 else "Always there"]
     if facts.nulls:
         parts.append(f"null in {facts.nulls / facts.count:.1%}")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mimiod.inspecting.bounds import Rule, rule_of
 from mimiod.inspecting.code import Code, Group, call, laid_out, listing, literal, mapping
-from mimiod.inspecting.schema_code import DEEPEST, MOST_FIELDS, digits_of, not_seeded
+from mimiod.inspecting.declarations import Declared
+from mimiod.inspecting.keyed_rows import Keyed, keyed_rows, row_numbers
+from mimiod.inspecting.schema_code import DEEPEST, MOST_FIELDS, not_seeded
+from mimiod.inspecting.text_code import Room, text_code
 
 if TYPE_CHECKING:
     from mimiod.inspecting.facts import CollectionFacts, FieldFacts, Inspection, Range, ReferenceFacts
@@ -18,15 +23,15 @@ MOST_ROWS = 20_000
 MOST_ITEMS = 50
 "Of one array."
 
-_WORD = 8
-_NAME = 20
 _CENTS = 2
+_NEARLY_ALL = 0.99
 _SCALARS = frozenset(
     {"string", "int", "long", "double", "decimal", "bool", "date", "objectId", "uuid", "binData"}
 )
 _NAMES = (
-    "MISSING", "Array", "Chance", "Choice", "Digits", "Fake", "Function", "Histogram", "Maybe", "Moment",
-    "OneOf", "Ref", "Rows", "Sequence", "Text", "Uniform", "When",
+    "MISSING", "Array", "Chance", "Choice", "Combination", "Digits", "Fake", "Function", "Get", "Histogram",
+    "Maybe", "Moment", "OneOf", "Parent", "Position", "Ref", "Refs", "Rows", "Sequence", "Text", "Uniform",
+    "When",
 )  # fmt: skip
 
 
@@ -35,35 +40,50 @@ def seed_code(inspection: Inspection, name: str) -> str:
     total = sum(each.documents for each in inspection.collections.values())
     factor = min(1.0, MOST_ROWS / max(1, total))
     rows: list[tuple[str, Code]] = []
+    keyed = keyed_rows(inspection)
+    counts = {
+        facts.name: max(min(facts.documents, 10), round(facts.documents * factor))
+        for facts in inspection.collections.values()
+    }
     for facts in inspection.collections.values():
-        drawn = _Drawn(inspection, facts)
-        count = max(min(facts.documents, 10), round(facts.documents * factor))
-        rows.append(
-            (literal(facts.name), call("Rows", literal(count), drawn.fields(facts.root, (), top=True)))
-        )
+        own = keyed[facts.name]
+        drawn = _Drawn(inspection, facts, own, row_numbers(facts.name, counts, keyed))
+        fields = drawn.fields(facts.root, (), top=True)
+        if own.per is None:
+            rows.append((literal(facts.name), call("Rows", literal(counts[facts.name]), fields)))
+        else:
+            count = _children(inspection, own, facts)
+            below = {"per": literal(own.per.target), "high": literal(own.most)}
+            rows.append((literal(facts.name), call("Rows", count, fields, **below)))
     code = laid_out(mapping(rows), indent=4, used=len("rows: ClassVar = "))
     camel = "".join(part.capitalize() for part in name.split("_"))
+    assumed = isinstance(inspection, Declared) and inspection.assumed
+    found = "their tables are declared" if assumed else "they were found"
     body = (
         f"class {camel}Seeder(DatabaseSeeder):\n"
-        f'    """Draws documents as they were found; at scale {1 / factor:.4g} as many."""\n\n'
+        f'    """Draws documents as {found}; at scale {1 / factor:.4g} as many."""\n\n'
         f"    rows: ClassVar = {code}\n"
     )
-    title = f'"""Sample data of `{name}`, distributed as `mimiod inspect` measured it."""'
+    how = "as `mimiod inspect` assumed it" if assumed else "distributed as `mimiod inspect` measured it"
+    title = f'"""Sample data of `{name}`, {how}."""'
     return f"{title}\n\n{_imports(body)}\n\n{body}"
 
 
 class _Drawn:
     """The draws of one collection."""
 
-    def __init__(self, inspection: Inspection, facts: CollectionFacts) -> None:
+    def __init__(self, inspection: Inspection, facts: CollectionFacts, keyed: Keyed, rows: int) -> None:
         self.collection = facts
+        self.keyed = keyed
+        self.rows = rows
+        "Up to which number they go."
         self.inspection = inspection
         self.references: dict[str, ReferenceFacts] = {
             each.fields[0]: each
             for each in inspection.references
             if each.collection == facts.name and len(each.fields) == 1
         }
-        self.unique = _unique_fields(facts, set(self.references))
+        self.limits = inspection.limits if isinstance(inspection, Declared) else {}
 
     def fields(
         self, facts: FieldFacts, path: tuple[str, ...], *, top: bool = False,
@@ -71,7 +91,7 @@ class _Drawn:
     ) -> Code:  # fmt: skip
         """Return the draws of an object's fields."""
         variants = facts.variants
-        pairs: list[tuple[str, Code]] = []
+        pairs: list[tuple[str, Code]] = list(self.keyed.hidden) if top else []
         for name, inner in facts.fields.items():
             if not_seeded(name) or (only is not None and name not in only):
                 continue
@@ -96,6 +116,8 @@ class _Drawn:
 
     def value(self, facts: FieldFacts, path: tuple[str, ...]) -> Code | None:
         """Return the draw of a field that is there: null as often as it is; None for what cannot be drawn."""
+        if path in self.keyed.draws:
+            return self.keyed.draws[path]
         draw = self._present(facts, path)
         if draw is None:
             return "None" if facts.nulls else None
@@ -150,9 +172,16 @@ class _Drawn:
 
     def _array(self, facts: FieldFacts, path: tuple[str, ...]) -> Code:
         inner = self.value(facts.items, path) if facts.items is not None else None
-        if inner is None or facts.sizes is None:
+        if inner is None or facts.items is None or facts.sizes is None:
             return listing([])
-        return call("Array", inner, _histogram(facts.sizes, digits=0, most=MOST_ITEMS))
+        sizes = _histogram(facts.sizes, digits=0, most=MOST_ITEMS)
+        reference = self.references.get(".".join(path))
+        if reference is not None and isinstance(inner, Group) and inner.before == "Ref(":
+            rule = rule_of(self.collection, path, arrays=True)
+            once = bool(self.limits) or (rule is not None and rule.node.get("uniqueItems") is True)
+            if once or reference.target == self.collection.name:  # whose first row finds none
+                return call("Refs", literal(reference.target), sizes)
+        return call("Array", inner, sizes)
 
     def _scalar(self, facts: FieldFacts, path: tuple[str, ...], kind: str) -> Code | None:  # noqa: C901, PLR0911 - a kind each
         reference = self.references.get(".".join(path))
@@ -161,11 +190,16 @@ class _Drawn:
             if kind == "string" and facts.forms.get("object_id") == 1:
                 return call("Text", literal("{named}"), named=target)
             return target
-        unique = path in self.unique
+        unique = path in self.keyed.unique
+        rule = rule_of(self.collection, path, arrays=False)
         if facts.enumeration and not unique:
             weights = {
                 value: count for value, count in facts.enumeration.items() if isinstance(value, str | bool)
             }
+            if rule is not None and rule.values:
+                weights = {
+                    value: count for value, count in weights.items() if value in rule.values
+                } or weights
             if kind == "bool":
                 return call("Chance", _share(weights.get(True, 0) / max(1, sum(weights.values()))))
             return call(
@@ -173,16 +207,13 @@ class _Drawn:
             )
         match kind:
             case "int" | "long" | "double" | "decimal" if facts.numbers is not None:
-                if unique:
-                    return call("Sequence", literal(math.floor(facts.numbers.low)))
-                digits = 0 if kind in {"int", "long"} else _digits(facts.numbers)
-                return _histogram(facts.numbers, digits=digits)
+                return self._number(facts, facts.numbers, kind, rule, unique=unique)
             case "bool":
                 return call("Chance", "0.5")
             case "date" if facts.moments is not None:
                 return _moment(facts.moments)
             case "string":
-                return _text(facts, unique=unique)
+                return self._string(facts, path, rule, unique=unique)
             case "uuid":
                 return call("Function", "lambda row: UUID(int=row.random.getrandbits(128), version=4)")
             case "binData":
@@ -191,20 +222,60 @@ class _Drawn:
                 return call("Function", "lambda row: ObjectId(row.random.randbytes(12))")
         return None
 
+    def _number(
+        self, facts: FieldFacts, numbers: Range, kind: str, rule: Rule | None, *, unique: bool
+    ) -> Code:
+        first = math.ceil(numbers.low)
+        if unique and (not facts.unique or first + self.rows - 1 <= numbers.high):
+            return call("Sequence", literal(first))
+        if rule is not None and rule.values:
+            seen = [*numbers.quantiles, *rule.values]
+            return call(
+                "Choice", mapping([(literal(value), literal(seen.count(value))) for value in rule.values])
+            )
+        digits = 0 if kind in {"int", "long"} else _digits(numbers)
+        if rule is None:
+            return _histogram(numbers, digits=digits)
+        least, most = rule.number("minimum"), rule.number("maximum")
+        return _histogram(
+            numbers,
+            digits=digits,
+            least=-math.inf if least is None else least,
+            most=math.inf if most is None else most,
+        )
 
-def _unique_fields(facts: CollectionFacts, referring: set[str]) -> set[tuple[str, ...]]:
-    """Return the fields that have to differ: by a unique index, or since no value was seen twice."""
-    found = {path for path, each in facts.fields() if each.unique and each.values > 20}  # noqa: PLR2004
-    identifier = facts.root.fields.get("_id")
-    if identifier is not None:
-        found.add(("_id",))
-        found |= {("_id", name) for name, each in identifier.fields.items() if not each.enumeration}
-    for index in facts.shape.indexes.values():
-        if index.get("unique"):
-            paths = [tuple(path.split(".")) for path in index["key"]]
-            if not any(path in found for path in paths):
-                found |= set([path for path in paths if ".".join(path) not in referring][:1])
-    return found
+    def _string(self, facts: FieldFacts, path: tuple[str, ...], rule: Rule | None, *, unique: bool) -> Code:
+        limits = self.limits.get((self.collection.name, path))
+        values = limits.values if limits is not None else rule.values if rule is not None else ()
+        if values and not unique:
+            return call("Choice", listing([literal(value) for value in values if isinstance(value, str)]))
+        room = Room(unique=unique, rows=max(self.rows, facts.values))
+        if limits is not None:
+            room = replace(room, most=limits.length)
+        elif rule is not None:
+            least, most = rule.number("minLength"), rule.number("maxLength")
+            room = replace(
+                room,
+                least=int(least or 0),
+                most=None if most is None else int(most),
+                pattern=rule.pattern,
+            )
+        return text_code(facts, room)
+
+
+def _children(inspection: Inspection, keyed: Keyed, facts: CollectionFacts) -> Code:
+    """Return the draw of how many rows a parent has.
+
+    Where others refer to these rows every parent has some: a reference would not always find one.
+    """
+    assert keyed.per is not None
+    average = facts.documents / inspection.collections[keyed.per.target].documents
+    some: Code = "1"
+    held, share = keyed.per.children, min(1.0, average)
+    if keyed.most > 1 and held is not None:
+        some, share = _histogram(held, digits=0, most=keyed.most), min(1.0, average / held.mean)
+    asked = any(each.target == facts.name for each in inspection.references)
+    return some if asked or share > _NEARLY_ALL else call("Maybe", _share(share), some, "0")
 
 
 def _has_reference(references: dict[str, ReferenceFacts], path: tuple[str, ...]) -> bool:
@@ -225,12 +296,14 @@ def _digits(numbers: Range) -> int | None:
     return _CENTS if short else None
 
 
-def _histogram(numbers: Range, *, digits: int | None, most: float = math.inf) -> Code:
+def _histogram(
+    numbers: Range, *, digits: int | None, least: float = -math.inf, most: float = math.inf
+) -> Code:
     """Return the draw of numbers: ten ranges between measured quantiles, each alike often."""
-    low, high = min(numbers.low, most), min(numbers.high, most)
+    low, high = (max(least, min(bound, most)) for bound in (numbers.low, numbers.high))
     if low == high:
         return literal(round(low) if digits == 0 else low)
-    edges = [low, *(min(value, most) for value in numbers.quantiles[2:-2:2]), high]
+    edges = [low, *(max(low, min(value, high)) for value in numbers.quantiles[2:-2:2]), high]
     edges = sorted(_short(value, low, high) for value in edges)
     named: dict[str, Code] = {"digits": literal(digits)} if digits is not None else {}
     weights = listing(["1"] * (len(edges) - 1))
@@ -251,46 +324,6 @@ def _moment(moments: Range) -> Code:
     start = max(start, datetime(1000, 1, 1, tzinfo=UTC))
     end = max(end, start) + timedelta(days=1)
     return call("Moment", literal(f"{start:%Y-%m-%d}"), literal(f"{end:%Y-%m-%d}"))
-
-
-def _text(facts: FieldFacts, *, unique: bool) -> Code:  # noqa: C901, PLR0911, PLR0912 - a form each
-    form = next(iter(facts.forms), "")
-    number = {"n": call("Uniform", "0", "9999")}
-    match form:
-        case "email":
-            return (
-                call("Text", literal("user{row}@example.com")) if unique else call("Fake", literal("email"))
-            )
-        case "url":
-            return call("Text", literal("https://example.com/{row}"))
-        case "uuid":
-            return call("Text", literal("{n:08x}-0000-4000-8000-{row:012x}"), **number)
-        case "object_id":
-            return call("Text", literal("{n:08x}{row:016x}"), **number)
-        case "iso_date":
-            return call("Text", literal("{at:%Y-%m-%d}"), at=call("Moment"))
-        case "iso_date_time":
-            return call("Text", literal("{at:%Y-%m-%dT%H:%M:%SZ}"), at=call("Moment"))
-        case "ip_address":
-            return call(
-                "Text", literal("10.0.{a}.{b}"), a=call("Uniform", "0", "255"), b=call("Uniform", "1", "254")
-            )
-        case "country_code" if not unique:
-            return call("Fake", literal("country_code"))
-    if (pattern := digits_of(facts)) is not None:
-        places = pattern.count("#")
-        if not unique or 10**places >= facts.values:
-            return call("Digits", literal(pattern), **({"unique": "True"} if unique else {}))
-    length = facts.lengths.mean if facts.lengths else 0
-    word = call("Fake", literal("word"))
-    if unique:
-        return call("Text", literal("{word}-{row}"), word=word)
-    if length <= _WORD:
-        return word
-    if length <= _NAME:
-        return call("Text", literal("{one} {other}"), one=word, other=call("Fake", literal("last_name")))
-    most = min(2_000, max(20, round(facts.lengths.high))) if facts.lengths else _NAME
-    return call("Fake", literal("text"), options=mapping([(literal("max_nb_chars"), literal(most))]))
 
 
 def _imports(body: str) -> str:

@@ -126,7 +126,5 @@ def found_in(
     found: dict[Path, set[int]] = {path: set() for path in wanted}
     for document in documents:
         for path, hashes in asked.items():
-            for value in values_at(document, path):
-                if (hashed := hash_of(value)) in hashes:
-                    found[path].add(hashed)
+            found[path].update(hashes & {hash_of(value) for value in values_at(document, path)})
     return found

@@ -1,0 +1,1 @@
+"""SQL databases: their tables, and the documents that they become."""
