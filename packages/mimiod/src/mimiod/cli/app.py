@@ -23,6 +23,7 @@ from mimiod.cli import (
     score,
     server,
     steps,
+    twin,
     verify,
 )
 from mimiod.cli.console import Display, JsonLines, display
@@ -54,6 +55,7 @@ app.command()(generate.generate)
 app.command()(steps.steps)
 app.command()(score.score)
 app.command()(inspect.inspect)
+app.command()(twin.twin)
 
 
 @app.callback()
