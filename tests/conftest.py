@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what runs in its background, and all that this starts would never be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "backend(*names): the backends that a parametrised fixture runs over")
     try:
         selected = backends.select(config.getoption("backend"), everything=bool(os.environ.get("CI")))
