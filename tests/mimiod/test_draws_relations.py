@@ -44,7 +44,7 @@ from mimiod.seeding import (
     Uniform,
     Zipf,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.mimiod.planning import NOW, chi_square, documents, plan_of
 
@@ -275,13 +275,26 @@ def rows_named(ref, targets, rows=30_000, **options):
     return numbers
 
 
-def test_a_fixed_collection_may_be_empty():
-    rows = {"none": Rows(0, {"n": Uniform(1, 9)}, fixed=True), "some": Rows(3, {"ref": Ref("none")})}
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_collection_may_be_empty(fixed):
+    rows = {"none": Rows(0, {"n": Uniform(1, 9)}, fixed=fixed), "some": Rows(3, {"ref": Ref("none")})}
 
     made = documents(plan_of(rows))
 
     assert made["none"] == []
     assert [document["ref"] for document in made["some"]] == [None] * 3
+
+
+def test_a_field_that_no_path_can_name_is_left_out():
+    class Odd(BaseMongoDbDocumentSchema):
+        dotted: Annotated[int | None, Field(alias="a.b")] = None
+        dollar: Annotated[int | None, Field(alias="$c")] = None
+        empty: Annotated[int | None, Field(alias="")] = None
+        name: str
+
+    made = documents(plan_of({"odd": Rows(2, {"name": Fake("word")})}, {"odd": Odd}))
+
+    assert [document.keys() for document in made["odd"]] == [{"_id", "name"}] * 2
 
 
 def test_uniform_references_to_a_fixed_collection_are_even():

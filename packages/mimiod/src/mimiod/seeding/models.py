@@ -44,7 +44,10 @@ def fields_of(model: type[BaseModel] | None) -> Mapping[str, FieldFacts]:
     """Return the fields of a model under the names that they have in documents, `_id` first."""
     if model is None:
         return {}
-    found = {info.serialization_alias or name: _facts(info) for name, info in model.model_fields.items()}
+    found = {
+        name if info.serialization_alias is None else info.serialization_alias: _facts(info)
+        for name, info in model.model_fields.items()
+    }
     return dict(sorted(found.items(), key=lambda item: item[0] != "_id"))
 
 

@@ -170,7 +170,8 @@ class Plan:
         """Return how many rows a root has at this scale."""
         declared = self.declared(root)
         assert isinstance(declared.count, int)
-        return declared.count if declared.fixed else max(1, round(declared.count * self.scale))
+        scaled = round(declared.count * self.scale)
+        return declared.count if declared.fixed else max(min(1, declared.count), scaled)
 
     def chain(self, collection: str) -> list[str]:
         """Return the collections from the root down to this one."""
@@ -213,8 +214,9 @@ class Plan:
             )
         # A row r of N is there from the scale (r + 1/2) / N on, and the first at every scale.
         before = np.uint64(target.count) * (rows * np.uint64(2) + np.uint64(1))
-        there = np.maximum(before // np.uint64(2 * source.count), 1).astype(np.int64)
-        return np.where(rows > 0, there, 1)
+        least = min(1, target.count)
+        there = np.maximum(before // np.uint64(2 * source.count), least).astype(np.int64)
+        return np.where(rows > 0, there, least)
 
     def reference(self, scope: Scope, path: str) -> Reference | None:
         """Return what the schema says a field refers to."""
@@ -352,6 +354,8 @@ class Plan:
                 whole[name] = self._checked(collection, path, fact, declared[name])
             elif path == "_id":
                 whole[name] = _Identifier()
+            elif fact.default is not PydanticUndefined and (not name or "." in name or name.startswith("$")):
+                continue  # no path can name it: it is left out of the documents
             else:
                 derived = self._derived(collection, path, fact, facts)
                 if derived is not _NOTHING:
