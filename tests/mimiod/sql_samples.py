@@ -40,27 +40,7 @@ Rows = dict[str, list[dict[str, Any]]]
 Link = tuple[str, tuple[str, ...], str, tuple[str, ...]]
 "Table, columns, table referred to, columns there."
 
-SHOP_DDL = """\
--- An existing relational database, as a user would hand it over: a record shop's schema.
-CREATE TABLE artists   (artist_id INT PRIMARY KEY, name VARCHAR(120) NOT NULL);
-CREATE TABLE albums    (album_id INT PRIMARY KEY, title VARCHAR(160) NOT NULL, artist_id INT NOT NULL REFERENCES artists);
-CREATE TABLE genres    (genre_id INT PRIMARY KEY, name VARCHAR(120) UNIQUE);
-CREATE TABLE tracks    (track_id INT PRIMARY KEY, name VARCHAR(200) NOT NULL, album_id INT REFERENCES albums, genre_id INT REFERENCES genres,
-                        composer VARCHAR(220), milliseconds INT NOT NULL CHECK (milliseconds > 0), bytes BIGINT, unit_price NUMERIC(10,2) NOT NULL);
-CREATE TABLE employees (employee_id INT PRIMARY KEY, last_name VARCHAR(20) NOT NULL, first_name VARCHAR(20) NOT NULL, title VARCHAR(30),
-                        reports_to INT REFERENCES employees, birth_date TIMESTAMP, hire_date TIMESTAMP, email VARCHAR(60) UNIQUE);
-CREATE TABLE customers (customer_id INT PRIMARY KEY, first_name VARCHAR(40) NOT NULL, last_name VARCHAR(20) NOT NULL, company VARCHAR(80),
-                        address VARCHAR(70), city VARCHAR(40), country VARCHAR(40), postal_code VARCHAR(10), phone VARCHAR(24),
-                        email VARCHAR(60) NOT NULL UNIQUE, support_rep_id INT REFERENCES employees);
-CREATE TABLE invoices  (invoice_id INT PRIMARY KEY, customer_id INT NOT NULL REFERENCES customers, invoice_date TIMESTAMP NOT NULL,
-                        billing_city VARCHAR(40), billing_country VARCHAR(40), total NUMERIC(10,2) NOT NULL);
-CREATE TABLE invoice_lines (invoice_line_id INT PRIMARY KEY, invoice_id INT NOT NULL REFERENCES invoices, track_id INT NOT NULL REFERENCES tracks,
-                        unit_price NUMERIC(10,2) NOT NULL, quantity INT NOT NULL CHECK (quantity > 0));
-CREATE TABLE playlists (playlist_id INT PRIMARY KEY, name VARCHAR(120));
-CREATE TABLE playlist_tracks (playlist_id INT REFERENCES playlists, track_id INT REFERENCES tracks, PRIMARY KEY (playlist_id, track_id));
-CREATE INDEX ix_invoices_customer ON invoices (customer_id, invoice_date);
-CREATE INDEX ix_tracks_album ON tracks (album_id);
-"""  # noqa: E501 - as it was handed over
+SHOP_DDL = (Path(__file__).parents[2] / "projects" / "record_shop" / "brief.sql").read_text()
 
 _CITIES = [("Lyon", "France"), ("Graz", "Austria"), ("Porto", "Portugal"), ("Oslo", "Norway")]
 _FIRST = ["Ada", "Bea", "Cem", "Dan", "Eva", "Finn", "Gia", "Hana", "Ivo", "Jana", "Kai", "Lea", "Mio"]

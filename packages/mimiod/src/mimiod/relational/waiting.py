@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -44,24 +45,24 @@ Stream = Generator[Made, None, None]
 "Rows, and the orphans met between them."
 
 
-class Side:
+class Side(ABC):
     """The rows of an embedded table, to be taken by the key of their whole."""
 
     def __init__(self, part: Part, orphan: Callable[[Made], Made]) -> None:
         self.part = part
         self.orphan = orphan
 
+    @abstractmethod
     def of(self, key: tuple[Any, ...], order: tuple[Any, ...]) -> Iterator[Made]:
         """Yield the rows that name a row of the whole, and the orphans met on the way to them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rest(self) -> Iterator[Made]:
         """Yield what nobody took: orphans."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of it."""
-        raise NotImplementedError
 
 
 class Merged(Side):
